@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tailrace/bytes.h"
+#include "tailrace/channel.h"
+#include "tailrace/config_schema.h"
+#include "tailrace/result.h"
+
+namespace tailrace {
+
+// ---- client ---------------------------------------------------------------------------------
+// Spelled as Prometheus spells them.
+
+struct BasicAuth {
+  std::string username;
+  std::string username_file;
+  Secret password;
+  std::string password_file;
+};
+
+struct Authorization {
+  std::string type = "Bearer";
+  Secret credentials;
+  std::string credentials_file;
+};
+
+enum class TlsVersion : uint8_t { tls12, tls13 };
+
+struct TlsClientConfig {
+  std::string ca;
+  std::string ca_file;
+  std::string cert;
+  std::string cert_file;
+  Secret key;
+  std::string key_file;
+  std::string server_name;
+  bool insecure_skip_verify = false;
+  TlsVersion min_version = TlsVersion::tls12;
+};
+
+struct OAuth2 {
+  std::string client_id;
+  Secret client_secret;
+  std::string client_secret_file;
+  StringList scopes;
+  std::string token_url;
+  StringMap endpoint_params;
+  TlsClientConfig tls_config;
+};
+
+struct SigV4 {
+  std::string region;
+  std::string access_key;
+  Secret secret_key;
+  std::string service;
+};
+
+/// Options of everything that makes HTTP requests. Files are re-read when they change.
+struct HttpClientConfig {
+  std::optional<BasicAuth> basic_auth;
+  std::optional<Authorization> authorization;
+  std::optional<OAuth2> oauth2;
+  std::optional<SigV4> sigv4;
+  TlsClientConfig tls_config;
+  std::string proxy_url;  // "" = from the environment
+  std::string no_proxy;
+  bool follow_redirects = true;
+  StringMap headers;
+};
+/// For Schema::with_part.
+const Schema& http_client_schema();
+
+// ---- server ---------------------------------------------------------------------------------
+
+struct TlsServerConfig {
+  std::string cert_file;
+  std::string key_file;
+  std::string client_ca_file;  // set: clients must present a certificate signed by it
+};
+const Schema& tls_server_schema();
+
+struct HttpServerConfig {
+  std::string listen;  // "127.0.0.1:3101", "[::]:3101"; port 0 = any free one
+  std::optional<TlsServerConfig> tls;
+  uint32_t max_connections = 1024;
+  Duration idle_timeout = std::chrono::seconds(60);
+};
+
+struct HttpRequestHead {
+  std::string method;
+  std::string path;   // without the query
+  std::string query;  // raw, without '?'
+  Headers headers;    // names in lower case
+  std::optional<uint64_t> content_length;  // absent: chunked, or no body
+  std::string peer;                        // "127.0.0.1:40312"
+
+  std::string_view header(std::string_view name) const noexcept {
+    for (const auto& [key, value] : headers) {
+      if (key == name) {
+        return value;
+      }
+    }
+    return {};
+  }
+};
+
+/// One request being received and answered. Held by shared_ptr: it may be answered long after its
+/// body was handed over, also when the client has gone meanwhile (then reply() does nothing).
+/// Lane: the server's.
+class HttpExchange {
+ public:
+  virtual ~HttpExchange() = default;
+  virtual const HttpRequestHead& head() const noexcept = 0;
+  /// Answers; once.
+  virtual void reply(int status, Headers headers, std::string body) = 0;
+  virtual bool replied() const noexcept = 0;
+};
+
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  /// Before the body is read. Returns the largest body that is welcome, in bytes as sent (a larger
+  /// one gets 413), or replies (429, 404 …) and returns 0; then the body is not read.
+  virtual uint64_t on_head(const std::shared_ptr<HttpExchange>& exchange) = 0;
+  /// The whole body, as sent (Content-Encoding not undone), followed by kBlockPadding bytes.
+  virtual void on_body(const std::shared_ptr<HttpExchange>& exchange, Bytes body_and_padding,
+                       size_t body_size) = 0;
+  /// The exchange ended after on_head: answered, or the client vanished before the body was whole.
+  /// Always called once, last.
+  virtual void on_end(const std::shared_ptr<HttpExchange>& exchange) = 0;
+};
+
+/// Listening starts with its making; destroying it closes all connections.
+class HttpServer {
+ public:
+  virtual ~HttpServer() = default;
+  virtual uint16_t port() const noexcept = 0;
+  /// No new connections; those open are answered with `Connection: close`.
+  virtual void quiesce() = 0;
+};
+
+}  // namespace tailrace

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tailrace/batch.h"
+#include "tailrace/http.h"
+#include "tailrace/lane.h"
+#include "tailrace/log.h"
+#include "tailrace/metrics.h"
+#include "tailrace/result.h"
+
+namespace tailrace {
+
+/// Where an input puts its records: the door to all pipelines that it feeds on this lane.
+///
+/// The order of one unit:
+///   if (!feed.credit(bytes)) return;        // on_credit() will be called when there is some
+///   feed.begin_unit();                      // resets the lane's arena
+///   … read, frame, build batches in the arena …
+///   feed.push(batch);                       // any number of times
+class Feed {
+ public:
+  virtual ~Feed() = default;
+
+  /// True when every output that this input feeds has room for the worst case of a unit of `bytes`
+  /// (<= kMaxBlockBytes of source bytes and kMaxUnitRecords records per 256 KiB; larger bodies ask
+  /// for their size). If false, Input::on_credit is called once there is room.
+  virtual bool credit(size_t bytes) = 0;
+  virtual void begin_unit() = 0;
+  /// Runs the batch through every pipeline, to every output, before it returns.
+  virtual void push(Batch& batch) noexcept = 0;
+  /// Tells the ledger of records that the input has taken and carries in its own state (lines of
+  /// an unfinished record). They are handed over later as Batch::from_carry.
+  virtual void carry(Weight weight) noexcept = 0;
+  /// Tells the ledger that records which were taken (carried ones if `carried`) are given up here,
+  /// by design (an empty record, a malformed one): counted as filtered.
+  virtual void filtered(Weight weight, bool carried) noexcept = 0;
+  /// Something was lost before it could be read, or must be dropped because of a limit. Counted by
+  /// reason as `dropped`; does not enter the books of the ledger unless it was carried.
+  virtual void lost(Weight weight, std::string_view reason, bool carried) noexcept = 0;
+};
+
+/// An input's lines in the agent's one checkpoint file: opaque keys and values.
+///
+/// put/erase are remembered in memory and written within a second, all changes of one moment
+/// together. Lane: the input's.
+class Checkpoints {
+ public:
+  virtual ~Checkpoints() = default;
+  /// All rows of this input (of all lanes), as they were when the agent started.
+  virtual const std::vector<std::pair<std::string, std::string>>& at_start() const = 0;
+  virtual void put(std::string key, std::string value) = 0;
+  virtual void erase(std::string key) = 0;
+  /// Like put, and calls `done` on the lane after the row is fsynced. For decisions that a replay
+  /// must repeat. On a failing disk it is tried again until it works or the lane stops.
+  virtual void put_durable(std::string key, std::string value, std::function<void()> done) = 0;
+};
+
+/// Memory that an input holds beyond the unit in work (bodies, carried lines): counted against
+/// agent.memory_limit. Any thread.
+class MemoryAccount {
+ public:
+  virtual ~MemoryAccount() = default;
+  /// False when it would exceed the limit; then nothing is reserved.
+  virtual bool reserve(size_t bytes) noexcept = 0;
+  virtual void release(size_t bytes) noexcept = 0;
+};
+
+/// What the engine gives to an input. Everything outlives the input.
+class InputContext {
+ public:
+  virtual ~InputContext() = default;
+  virtual const std::string& name() const noexcept = 0;
+  virtual Lane& lane() noexcept = 0;
+  virtual Feed& feed() noexcept = 0;
+  virtual Checkpoints& checkpoints() noexcept = 0;
+  virtual MemoryAccount& memory() noexcept = 0;
+  virtual Metrics& metrics() noexcept = 0;
+  virtual const Log& log() noexcept = 0;
+  /// True under `run --once`: read everything that is there, then call finished().
+  virtual bool once() const noexcept = 0;
+  /// Under `once`: this input (on this lane) has read all there is.
+  virtual void finished() = 0;
+  /// All lanes listen on one address (SO_REUSEPORT); port 0 becomes the same port for all lanes.
+  virtual Result<std::unique_ptr<HttpServer>> http_server(const HttpServerConfig& config,
+                                                          HttpHandler& handler) = 0;
+};
+
+/// One row of GET /api/v1/files and the like: what an input has under way.
+struct SourceStatus {
+  std::string name;  // a path, a target, a client
+  uint64_t position = 0;
+  uint64_t size = 0;
+  uint64_t settled = 0;        // the checkpoint
+  uint64_t waiting_bytes = 0;  // read, not settled yet
+  double lag_seconds = 0;
+  std::string state;  // "reading", "idle", "rotated", "unreadable: permission denied"
+};
+
+/// Takes records from somewhere. One instance per lane.
+///
+/// Lifecycle: constructed and open()ed on the main thread before the lane runs; from start() on
+///            everything runs on the lane. stop() ends reading; the instance lives on until all
+///            its receipts are released or the grace has passed.
+class Input {
+ public:
+  virtual ~Input() = default;
+  /// Takes what can be refused at start: ports, directories.
+  virtual Status open() { return {}; }
+  virtual void start() = 0;
+  virtual void stop() = 0;
+  /// Credit was refused earlier and is there again.
+  virtual void on_credit() = 0;
+  /// For the admin API; called on the lane.
+  virtual std::vector<SourceStatus> sources() const { return {}; }
+  /// Called on the lane every few seconds when metrics are read: bring gauges up to date.
+  virtual void update_gauges() {}
+};
+
+}  // namespace tailrace

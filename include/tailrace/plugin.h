@@ -1,0 +1,132 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "tailrace/config_schema.h"
+#include "tailrace/input.h"
+#include "tailrace/output.h"
+#include "tailrace/processor.h"
+
+namespace tailrace {
+
+enum class ComponentKind : uint8_t { input, processor, output };
+const char* to_string(ComponentKind kind) noexcept;
+
+enum class Stability : uint8_t { stable, beta, experimental };
+
+/// A place that a component will listen on, so that `check` can find two on one port.
+struct ListenAddress {
+  std::string option;   // "listen"
+  std::string address;  // "0.0.0.0:3101"
+};
+
+/// Everything the engine knows of a plugin before it runs. Made by define_input and its siblings.
+struct PluginDescriptor {
+  ComponentKind kind;
+  std::string_view name;     ///< The `type:` in the config.
+  std::string_view summary;  ///< One sentence.
+  std::span<const Signal> signals;
+  Stability stability;
+  bool reads_untrusted_input;
+  const Schema& (*schema)();
+
+  /// A config struct with its defaults, typed inside.
+  std::shared_ptr<void> (*new_config)();
+  /// Checks across options, after all were read. May be null.
+  void (*validate)(const void* config, const ConfigValue& at, ConfigContext& context);
+  std::vector<ListenAddress> (*listens)(const void* config);
+
+  // The one of its kind is set.
+  Result<std::unique_ptr<Input>> (*make_input)(std::shared_ptr<const void>, InputContext&);
+  Result<std::unique_ptr<Processor>> (*make_processor)(std::shared_ptr<const void>,
+                                                       ProcessorContext&);
+  Result<std::unique_ptr<Output>> (*make_output)(std::shared_ptr<const void>, OutputContext&);
+};
+
+struct PluginInfo {
+  std::string_view name;
+  std::string_view summary;
+  std::span<const Signal> signals;
+  Stability stability = Stability::beta;
+  bool reads_untrusted_input = false;
+};
+
+namespace detail {
+template <class Config>
+constexpr PluginDescriptor base_descriptor(ComponentKind kind, const PluginInfo& info,
+                                           const Schema& (*schema)()) {
+  PluginDescriptor d{};
+  d.kind = kind;
+  d.name = info.name;
+  d.summary = info.summary;
+  d.signals = info.signals;
+  d.stability = info.stability;
+  d.reads_untrusted_input = info.reads_untrusted_input;
+  d.schema = schema;
+  d.new_config = []() -> std::shared_ptr<void> { return std::make_shared<Config>(); };
+  if constexpr (requires(const Config& c, const ConfigValue& at, ConfigContext& context) {
+                  c.validate(at, context);
+                }) {
+    d.validate = [](const void* c, const ConfigValue& at, ConfigContext& context) {
+      static_cast<const Config*>(c)->validate(at, context);
+    };
+  }
+  if constexpr (requires(const Config& c) { c.listens(); }) {
+    d.listens = [](const void* c) { return static_cast<const Config*>(c)->listens(); };
+  }
+  return d;
+}
+}  // namespace detail
+
+/// `Class` has a constructor (std::shared_ptr<const Config>, InputContext&), or a static
+/// `Result<std::unique_ptr<Input>> make(…)` with the same parameters where that can fail. A Config
+/// may have `void validate(const ConfigValue& at, ConfigContext&) const` and
+/// `std::vector<ListenAddress> listens() const`.
+template <class Class, class Config>
+constexpr PluginDescriptor define_input(const PluginInfo& info, const Schema& (*schema)()) {
+  PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::input, info, schema);
+  d.make_input = [](std::shared_ptr<const void> c,
+                    InputContext& context) -> Result<std::unique_ptr<Input>> {
+    auto config = std::static_pointer_cast<const Config>(std::move(c));
+    if constexpr (requires { Class::make(config, context); }) {
+      return Class::make(std::move(config), context);
+    } else {
+      return std::unique_ptr<Input>(std::make_unique<Class>(std::move(config), context));
+    }
+  };
+  return d;
+}
+
+template <class Class, class Config>
+constexpr PluginDescriptor define_processor(const PluginInfo& info, const Schema& (*schema)()) {
+  PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::processor, info, schema);
+  d.make_processor = [](std::shared_ptr<const void> c,
+                        ProcessorContext& context) -> Result<std::unique_ptr<Processor>> {
+    auto config = std::static_pointer_cast<const Config>(std::move(c));
+    if constexpr (requires { Class::make(config, context); }) {
+      return Class::make(std::move(config), context);
+    } else {
+      return std::unique_ptr<Processor>(std::make_unique<Class>(std::move(config), context));
+    }
+  };
+  return d;
+}
+
+template <class Class, class Config>
+constexpr PluginDescriptor define_output(const PluginInfo& info, const Schema& (*schema)()) {
+  PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::output, info, schema);
+  d.make_output = [](std::shared_ptr<const void> c,
+                     OutputContext& context) -> Result<std::unique_ptr<Output>> {
+    auto config = std::static_pointer_cast<const Config>(std::move(c));
+    if constexpr (requires { Class::make(config, context); }) {
+      return Class::make(std::move(config), context);
+    } else {
+      return std::unique_ptr<Output>(std::make_unique<Class>(std::move(config), context));
+    }
+  };
+  return d;
+}
+
+}  // namespace tailrace

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tailrace/batch.h"
+#include "tailrace/lane.h"
+#include "tailrace/log.h"
+#include "tailrace/metrics.h"
+
+namespace tailrace {
+
+/// Where a processor puts what it lets through.
+class Next {
+ public:
+  virtual void push(Batch& batch) noexcept = 0;
+  /// Records that end here by the user's wish.
+  virtual void filtered(Weight weight) noexcept = 0;
+
+ protected:
+  ~Next() = default;
+};
+
+class ProcessorContext {
+ public:
+  virtual ~ProcessorContext() = default;
+  virtual const std::string& name() const noexcept = 0;
+  virtual Lane& lane() noexcept = 0;
+  virtual Metrics& metrics() noexcept = 0;
+  virtual const Log& log() noexcept = 0;
+};
+
+/// Edits batches. One instance per lane and pipeline; it may keep state of its own.
+/// For every record of `batch` it either pushes it on (in one batch or in several) or reports its
+/// weight as filtered. The result depends on the record and the options only (P2).
+class Processor {
+ public:
+  virtual ~Processor() = default;
+  virtual void process(Batch& batch, Next& next) noexcept = 0;
+};
+
+}  // namespace tailrace

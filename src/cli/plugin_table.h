@@ -1,0 +1,12 @@
+#pragma once
+
+#include <span>
+
+#include "tailrace/plugin.h"
+
+namespace tailrace {
+
+/// Every plugin that was linked in, in the order of plugins/meson.build.
+std::span<const PluginDescriptor* const> plugin_table();
+
+}  // namespace tailrace
