@@ -1,0 +1,104 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tailrace/batch.h"
+#include "tailrace/clock.h"
+#include "tailrace/config_schema.h"
+#include "tailrace/config_value.h"
+#include "tailrace/log.h"
+#include "tailrace/plugin.h"
+
+/// The configuration as the engine takes it: typed, checked, with every name resolved.
+namespace tailrace::config {
+
+/// What an output does when its buffer is full, on disk too.
+enum class WhenFull : uint8_t {
+  block,        ///< Gives no more credit: its inputs wait.
+  drop_oldest,  ///< Drops its oldest requests that are not in flight, and counts them.
+};
+
+enum class LogFormat : uint8_t { text, json };
+
+/// What the engine does for every output alike. Sizes count for the output as a whole, all lanes
+/// together.
+struct OutputEngineConfig {
+  ByteSize memory{16 << 20};
+  ByteSize disk{1 << 30};
+  WhenFull when_full = WhenFull::block;
+  ByteSize batch_bytes{1 << 20};  // before compression
+  Duration linger = std::chrono::seconds(1);
+  uint32_t shards = 1;
+  Duration spool_after = std::chrono::seconds(30);            // what can be read again
+  Duration spool_after_unreadable = std::chrono::seconds(1);  // what cannot
+  Duration min_backoff = std::chrono::milliseconds(500);
+  Duration max_backoff = std::chrono::seconds(30);
+  uint32_t max_in_flight = 8;  // sequences; the adaptive limit stays below it
+  std::string quarantine;      // folder for payloads that were refused for good; "" = none
+};
+
+struct ComponentConfig {
+  std::string name;
+  const PluginDescriptor* plugin = nullptr;
+  std::shared_ptr<void> config;  // of plugin->new_config(), filled in
+  ConfigPosition position;       // of the name
+  OutputEngineConfig output;     // used by outputs only
+};
+
+struct PipelineConfig {
+  std::string name;
+  Signal signal = Signal::logs;
+  std::vector<std::string> inputs;  // names of components that exist, in the order written
+  std::vector<std::string> processors;
+  std::vector<std::string> outputs;
+  ConfigPosition position;
+};
+
+struct AdminConfig {
+  std::string listen = "0.0.0.0:2020";  // "" = off
+};
+
+struct LogConfig {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+};
+
+struct AgentConfig {
+  std::string file;  // where it was read from; "" for text
+  std::string state_dir = "/var/lib/tailrace";
+  ByteSize memory_limit;            // never 0 after load(): the configured or the found one
+  std::string memory_limit_origin;  // "config", "cgroup", "default"
+  uint32_t lanes = 1;
+  AdminConfig admin;
+  Duration shutdown_grace = std::chrono::seconds(20);
+  LogConfig log;
+
+  // In the order of the file.
+  std::vector<ComponentConfig> inputs;
+  std::vector<ComponentConfig> processors;
+  std::vector<ComponentConfig> outputs;
+  std::vector<PipelineConfig> pipelines;
+};
+
+using PluginTable = std::span<const PluginDescriptor* const>;
+
+/// Reads and checks a configuration file. Everything that is wrong goes to `issues`, sorted by
+/// place; with errors there is no config. Warnings do not prevent one.
+std::optional<AgentConfig> load(const std::string& path, PluginTable plugins, ConfigIssues& issues);
+
+/// The same from text.
+std::optional<AgentConfig> load_text(std::string_view text, PluginTable plugins,
+                                     ConfigIssues& issues);
+
+/// `conf/a.yaml:12:7 outputs.loki.timeout: expected a duration such as 5s, got "5"`, with the hint
+/// after a semicolon. One line, no line end.
+std::string to_line(const std::string& file, const ConfigIssue& issue);
+
+}  // namespace tailrace::config
