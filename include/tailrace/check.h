@@ -5,11 +5,11 @@ namespace tailrace::detail {
 }
 
 /// A broken invariant ends the process, in every build: going on could lose or corrupt data.
-#define TR_CHECK(condition)                                                   \
-  do {                                                                        \
-    if (!(condition)) [[unlikely]] {                                          \
-      ::tailrace::detail::check_failed(#condition, __FILE__, __LINE__);       \
-    }                                                                         \
+#define TR_CHECK(condition)                                             \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]] {                                    \
+      ::tailrace::detail::check_failed(#condition, __FILE__, __LINE__); \
+    }                                                                   \
   } while (false)
 
 /// The same in debug builds only, for checks on the path of every record.

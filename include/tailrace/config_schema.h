@@ -78,45 +78,81 @@ struct OptionCodec {
   static OptionType type();
 };
 
-template <> bool OptionCodec<bool>::read(const ConfigValue&, bool&, ConfigContext&);
-template <> std::string OptionCodec<bool>::print(const bool&);
-template <> OptionType OptionCodec<bool>::type();
-template <> bool OptionCodec<int64_t>::read(const ConfigValue&, int64_t&, ConfigContext&);
-template <> std::string OptionCodec<int64_t>::print(const int64_t&);
-template <> OptionType OptionCodec<int64_t>::type();
-template <> bool OptionCodec<uint32_t>::read(const ConfigValue&, uint32_t&, ConfigContext&);
-template <> std::string OptionCodec<uint32_t>::print(const uint32_t&);
-template <> OptionType OptionCodec<uint32_t>::type();
-template <> bool OptionCodec<uint64_t>::read(const ConfigValue&, uint64_t&, ConfigContext&);
-template <> std::string OptionCodec<uint64_t>::print(const uint64_t&);
-template <> OptionType OptionCodec<uint64_t>::type();
-template <> bool OptionCodec<double>::read(const ConfigValue&, double&, ConfigContext&);
-template <> std::string OptionCodec<double>::print(const double&);
-template <> OptionType OptionCodec<double>::type();
-template <> bool OptionCodec<std::string>::read(const ConfigValue&, std::string&, ConfigContext&);
-template <> std::string OptionCodec<std::string>::print(const std::string&);
-template <> OptionType OptionCodec<std::string>::type();
-template <> bool OptionCodec<ByteSize>::read(const ConfigValue&, ByteSize&, ConfigContext&);
-template <> std::string OptionCodec<ByteSize>::print(const ByteSize&);
-template <> OptionType OptionCodec<ByteSize>::type();
-template <> bool OptionCodec<Duration>::read(const ConfigValue&, Duration&, ConfigContext&);
-template <> std::string OptionCodec<Duration>::print(const Duration&);
-template <> OptionType OptionCodec<Duration>::type();
-template <> bool OptionCodec<Secret>::read(const ConfigValue&, Secret&, ConfigContext&);
-template <> std::string OptionCodec<Secret>::print(const Secret&);
-template <> OptionType OptionCodec<Secret>::type();
-template <> bool OptionCodec<ConfigValue>::read(const ConfigValue&, ConfigValue&, ConfigContext&);
-template <> std::string OptionCodec<ConfigValue>::print(const ConfigValue&);
-template <> OptionType OptionCodec<ConfigValue>::type();
+template <>
+bool OptionCodec<bool>::read(const ConfigValue&, bool&, ConfigContext&);
+template <>
+std::string OptionCodec<bool>::print(const bool&);
+template <>
+OptionType OptionCodec<bool>::type();
+template <>
+bool OptionCodec<int64_t>::read(const ConfigValue&, int64_t&, ConfigContext&);
+template <>
+std::string OptionCodec<int64_t>::print(const int64_t&);
+template <>
+OptionType OptionCodec<int64_t>::type();
+template <>
+bool OptionCodec<uint32_t>::read(const ConfigValue&, uint32_t&, ConfigContext&);
+template <>
+std::string OptionCodec<uint32_t>::print(const uint32_t&);
+template <>
+OptionType OptionCodec<uint32_t>::type();
+template <>
+bool OptionCodec<uint64_t>::read(const ConfigValue&, uint64_t&, ConfigContext&);
+template <>
+std::string OptionCodec<uint64_t>::print(const uint64_t&);
+template <>
+OptionType OptionCodec<uint64_t>::type();
+template <>
+bool OptionCodec<double>::read(const ConfigValue&, double&, ConfigContext&);
+template <>
+std::string OptionCodec<double>::print(const double&);
+template <>
+OptionType OptionCodec<double>::type();
+template <>
+bool OptionCodec<std::string>::read(const ConfigValue&, std::string&, ConfigContext&);
+template <>
+std::string OptionCodec<std::string>::print(const std::string&);
+template <>
+OptionType OptionCodec<std::string>::type();
+template <>
+bool OptionCodec<ByteSize>::read(const ConfigValue&, ByteSize&, ConfigContext&);
+template <>
+std::string OptionCodec<ByteSize>::print(const ByteSize&);
+template <>
+OptionType OptionCodec<ByteSize>::type();
+template <>
+bool OptionCodec<Duration>::read(const ConfigValue&, Duration&, ConfigContext&);
+template <>
+std::string OptionCodec<Duration>::print(const Duration&);
+template <>
+OptionType OptionCodec<Duration>::type();
+template <>
+bool OptionCodec<Secret>::read(const ConfigValue&, Secret&, ConfigContext&);
+template <>
+std::string OptionCodec<Secret>::print(const Secret&);
+template <>
+OptionType OptionCodec<Secret>::type();
+template <>
+bool OptionCodec<ConfigValue>::read(const ConfigValue&, ConfigValue&, ConfigContext&);
+template <>
+std::string OptionCodec<ConfigValue>::print(const ConfigValue&);
+template <>
+OptionType OptionCodec<ConfigValue>::type();
 
 using StringList = std::vector<std::string>;
-template <> bool OptionCodec<StringList>::read(const ConfigValue&, StringList&, ConfigContext&);
-template <> std::string OptionCodec<StringList>::print(const StringList&);
-template <> OptionType OptionCodec<StringList>::type();
+template <>
+bool OptionCodec<StringList>::read(const ConfigValue&, StringList&, ConfigContext&);
+template <>
+std::string OptionCodec<StringList>::print(const StringList&);
+template <>
+OptionType OptionCodec<StringList>::type();
 using StringMap = std::map<std::string, std::string>;
-template <> bool OptionCodec<StringMap>::read(const ConfigValue&, StringMap&, ConfigContext&);
-template <> std::string OptionCodec<StringMap>::print(const StringMap&);
-template <> OptionType OptionCodec<StringMap>::type();
+template <>
+bool OptionCodec<StringMap>::read(const ConfigValue&, StringMap&, ConfigContext&);
+template <>
+std::string OptionCodec<StringMap>::print(const StringMap&);
+template <>
+OptionType OptionCodec<StringMap>::type();
 
 template <class T>
 struct OptionCodec<std::optional<T>> {
@@ -355,10 +391,9 @@ Option<C> object_map(std::string name, std::vector<std::pair<std::string, T>> C:
   row.read = [member, &schema](const ConfigValue& value, void* at, ConfigContext& context) {
     auto& list = static_cast<C*>(at)->*member;
     list.clear();
-    return detail::read_object_map(
-        value, schema, context, [&list](const std::string& key) {
-          return static_cast<void*>(&list.emplace_back(key, T{}).second);
-        });
+    return detail::read_object_map(value, schema, context, [&list](const std::string& key) {
+      return static_cast<void*>(&list.emplace_back(key, T{}).second);
+    });
   };
   return Option<C>(std::move(row));
 }

@@ -47,8 +47,7 @@ class ConfigIssues {
   void add(ConfigPosition position, std::string path, std::string message, std::string hint = {}) {
     issues_.push_back({position, std::move(path), std::move(message), std::move(hint)});
   }
-  void warn(ConfigPosition position, std::string path, std::string message,
-            std::string hint = {}) {
+  void warn(ConfigPosition position, std::string path, std::string message, std::string hint = {}) {
     warnings_.push_back({position, std::move(path), std::move(message), std::move(hint)});
   }
   bool ok() const noexcept { return issues_.empty(); }

@@ -93,9 +93,9 @@ struct HttpServerConfig {
 
 struct HttpRequestHead {
   std::string method;
-  std::string path;   // without the query
-  std::string query;  // raw, without '?'
-  Headers headers;    // names in lower case
+  std::string path;                        // without the query
+  std::string query;                       // raw, without '?'
+  Headers headers;                         // names in lower case
   std::optional<uint64_t> content_length;  // absent: chunked, or no body
   std::string peer;                        // "127.0.0.1:40312"
 

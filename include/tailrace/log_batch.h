@@ -10,7 +10,15 @@ namespace tailrace {
 
 /// OpenTelemetry severity numbers (1–24); 0 = not known.
 /// Source: OTLP logs data model, SeverityNumber.
-enum class Severity : uint8_t { unset = 0, trace = 1, debug = 5, info = 9, warn = 13, error = 17, fatal = 21 };
+enum class Severity : uint8_t {
+  unset = 0,
+  trace = 1,
+  debug = 5,
+  info = 9,
+  warn = 13,
+  error = 17,
+  fatal = 21
+};
 /// "trace" … "fatal" for the range that a number lies in; "" for unset.
 std::string_view to_string(Severity severity) noexcept;
 

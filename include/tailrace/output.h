@@ -49,7 +49,8 @@ class Requests {
                             Weight weight, uint32_t& part) noexcept = 0;
   /// Records of the batch that this output will not take, ever (too large, invalid): counted as
   /// refused, one example is logged.
-  virtual void refuse(Weight weight, std::string_view reason, std::string_view example) noexcept = 0;
+  virtual void refuse(Weight weight, std::string_view reason,
+                      std::string_view example) noexcept = 0;
 
  protected:
   ~Requests() = default;
@@ -76,11 +77,11 @@ struct Answer {
     unknown_format,  ///< The server does not know this format; transcode.
   };
   Kind kind = Kind::delivered;
-  uint64_t refused = 0;                                 ///< With partly.
-  std::chrono::milliseconds retry_after{0};             ///< With retry; 0 = our own backoff.
-  bool tenant_only = false;                             ///< Only this tenant is told to wait.
-  std::string reason;                                   ///< A short label for metrics: "http_429".
-  std::string detail;                                   ///< For the log: the start of the answer.
+  uint64_t refused = 0;                      ///< With partly.
+  std::chrono::milliseconds retry_after{0};  ///< With retry; 0 = our own backoff.
+  bool tenant_only = false;                  ///< Only this tenant is told to wait.
+  std::string reason;                        ///< A short label for metrics: "http_429".
+  std::string detail;                        ///< For the log: the start of the answer.
 };
 
 enum class ReworkReason : uint8_t { too_large, blame_source, unknown_format };
