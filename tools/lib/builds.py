@@ -1,0 +1,64 @@
+"""The build folders that the tests use: configured by meson, built by ninja, cached by ccache."""
+import json
+import subprocess
+
+from lib.outcome import Outcome
+from lib.tree import TOP
+
+_SANITIZED = "-Dbuildtype=debugoptimized -Doptimization=1 -Db_lundef=false -Db_pie=false " \
+             "-Dtest_hooks=true -Dbenchmarks=disabled"
+BUILDS = {
+    # What users get; tools/demo and the benchmarks use it too.
+    "release": "-Dbuildtype=release -Doptimization=2 -Db_lto=true -Db_lto_threads=2",
+    "asan": "-Db_sanitize=address,undefined " + _SANITIZED,
+    "tsan": "-Db_sanitize=thread " + _SANITIZED,
+}
+
+
+class BuildFailed(Exception):
+    pass
+
+
+def configure(name):
+    """Sets up build/NAME, and anew when its options have changed."""
+    command = f". tools/lib/setup.sh; mkdir -p build; configure_build {name} {BUILDS[name]}"
+    if subprocess.run(["bash", "-ec", command], cwd=TOP).returncode != 0:
+        raise BuildFailed(f"meson could not set up build/{name}")
+
+
+def introspect(name, what):
+    listed = subprocess.run(["meson", "introspect", f"build/{name}", what],
+                            cwd=TOP, capture_output=True, text=True, check=True)
+    return json.loads(listed.stdout)
+
+
+def test_programs(name, only=None):
+    """{test name: command} of the unit tests of a build."""
+    return {test["name"]: test["cmd"] for test in introspect(name, "--tests")
+            if only is None or test["name"] in only}
+
+
+def build(name, only_tests=None):
+    """Builds the agent and the unit tests of build/NAME."""
+    configure(name)
+    folder = TOP / "build" / name
+    targets = ["tailrace"]
+    for command in test_programs(name, only_tests).values():
+        targets.append(str((TOP / command[0]).relative_to(folder)))
+    if name == "release":
+        targets.append("all")
+    done = subprocess.run(["ninja", "-C", str(folder), *targets], cwd=TOP,
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise BuildFailed("\n".join(done.stdout.splitlines()[-60:] + done.stderr.splitlines()))
+    for line in done.stdout.splitlines():
+        if "warning:" in line:
+            print(line)
+    return Outcome(passed=1)
+
+
+def agent_binary(name):
+    for target in introspect(name, "--targets"):
+        if target["name"] == "tailrace" and target["type"] == "executable":
+            return target["filename"][0]
+    raise BuildFailed(f"build/{name} makes no executable named tailrace")

@@ -1,0 +1,44 @@
+# Shared by tools/test and tools/demo: the Debian packages and the build folders.
+# Sourced with the repository's top folder as the working directory.
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Installs what tools/packages.txt names and is not there yet, and says what that is.
+ensure_packages() {
+  command -v dpkg-query >/dev/null || die "this needs Debian 12 or a relative of it (no dpkg here)"
+  local package missing=()
+  while read -r package; do
+    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' installed$' ||
+      missing+=("$package")
+  done < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' tools/packages.txt)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null ||
+      die "missing packages, and neither root nor sudo to install them: ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "installing Debian packages: ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq || say "apt-get update failed; trying with the lists there are"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "apt-get could not install: ${missing[*]}"
+}
+
+# configure_build NAME OPTION...: sets up build/NAME once, and again when the options change.
+configure_build() {
+  local dir=build/$1
+  shift
+  local wanted="$*"
+  if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/.options" 2>/dev/null)" = "$wanted" ]; then
+    return 0
+  fi
+  rm -rf "$dir"
+  CC="ccache gcc" CXX="ccache g++" meson setup "$dir" "$@" >build/setup.log 2>&1 || {
+    tail -n 30 build/setup.log >&2
+    die "meson setup $dir failed"
+  }
+  printf '%s\n' "$wanted" >"$dir/.options"
+}
+
