@@ -38,6 +38,9 @@ struct MetaSpan {
 /// Shape:    records in the order of their source; `timestamps` need not rise.
 /// Units:    timestamps in ns since the Unix epoch; source_bytes as read from the source,
 ///           including framing.
+/// Padding:  every body that is not empty is followed by kBlockPadding readable bytes, so that SIMD
+///           code may read past its end: it lies in the block or in the lane's arena, and both are
+///           padded at their ends. Whoever points a body elsewhere keeps this up.
 /// Lifetime: arrays and bytes live in the block or the lane's arena, until the call returns.
 ///           Processors may edit the arrays (drop records by moving the later ones up, point
 ///           bodies elsewhere) but never the bytes.
