@@ -1,5 +1,6 @@
 #include "loop/uv_lane.h"
 
+#include <algorithm>
 #include <string>
 #include <thread>
 
