@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "tailrace/result.h"
+
+namespace tailrace::config {
+
+/// The whole content of a small file. The message of an error names the file.
+Result<std::string> read_file(const std::string& path, size_t max_bytes);
+
+}  // namespace tailrace::config
