@@ -1,0 +1,176 @@
+#include "codec/json.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include <unistd.h>
+
+#include "tailrace/block.h"
+
+#include "codec/json_text.h"
+
+namespace tailrace::codec {
+
+static_assert(kBlockPadding >= simdjson::SIMDJSON_PADDING);
+
+namespace {
+
+/// simdjson reads (and ignores) up to kBlockPadding bytes behind a text. Within a page that is safe
+/// whoever owns them; only a text near its end must be copied first. A checker that knows who owns
+/// what would rightly complain, so under one everything is copied.
+bool may_read_behind(std::string_view text) noexcept {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return false;
+#else
+  constexpr uintptr_t kPage = 4096;  // the smallest page there is
+  const auto last = reinterpret_cast<uintptr_t>(text.data() + text.size());
+  return (last & (kPage - 1)) + kBlockPadding <= kPage && (last & (kPage - 1)) != 0;
+#endif
+}
+
+constexpr size_t kLeastCapacity = 4096;
+
+}  // namespace
+
+namespace detail {
+
+std::string_view trim_json_space(std::string_view token) noexcept {
+  size_t size = token.size();
+  while (size > 0 && (token[size - 1] == ' ' || token[size - 1] == '\n' ||
+                      token[size - 1] == '\r' || token[size - 1] == '\t')) {
+    --size;
+  }
+  return token.substr(0, size);
+}
+
+bool json_string_content(std::string_view token, const JsonSource& source, std::string_view& out) {
+  token = trim_json_space(token);
+  if (token.size() < 2 || token.back() != '"') {
+    return false;
+  }
+  const std::string_view inside = token.substr(1, token.size() - 2);
+  if (inside.find('\\') == std::string_view::npos) [[likely]] {
+    out = source.outside(inside);
+    return true;
+  }
+  char* to = source.arena->array<char>(inside.size());
+  size_t size = 0;
+  if (!json_unescape(inside, to, size)) {
+    return false;
+  }
+  out = {to, size};
+  return true;
+}
+
+bool json_key(const char* raw, const JsonSource& source, std::string_view& out) {
+  // simdjson has seen the closing quote of every string, so the search ends within the text.
+  const char* at = raw;
+  while (*at != '"') {
+    at += *at == '\\' ? 2 : 1;
+  }
+  return json_string_content({raw - 1, static_cast<size_t>(at - raw) + 2}, source, out);
+}
+
+bool json_scalar_ok(std::string_view token) noexcept {
+  if (token.empty()) {
+    return false;
+  }
+  if (token[0] != '-' && (token[0] < '0' || token[0] > '9')) {
+    return token == "true" || token == "false" || token == "null";
+  }
+  return std::all_of(token.begin(), token.end(), [](char c) {
+    return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
+  });
+}
+
+}  // namespace detail
+
+JsonType JsonValue::type() noexcept {
+  simdjson::ondemand::json_type type{};
+  if (value_.type().get(type) != simdjson::SUCCESS) {
+    return JsonType::null;
+  }
+  switch (type) {
+    case simdjson::ondemand::json_type::array:
+      return JsonType::array;
+    case simdjson::ondemand::json_type::object:
+      return JsonType::object;
+    case simdjson::ondemand::json_type::number:
+      return JsonType::number;
+    case simdjson::ondemand::json_type::string:
+      return JsonType::string;
+    case simdjson::ondemand::json_type::boolean:
+      return JsonType::boolean;
+    case simdjson::ondemand::json_type::null:
+      return JsonType::null;
+  }
+  return JsonType::null;
+}
+
+bool JsonValue::text(std::string_view& out) {
+  const std::string_view token = value_.raw_json_token();
+  if (token.empty()) {
+    return false;
+  }
+  switch (token.front()) {
+    case '"':
+      return detail::json_string_content(token, source_, out);
+    case '{':
+    case '[': {
+      // raw_json walks an object or array to its end, and leaves the walk behind it.
+      std::string_view raw;
+      simdjson::ondemand::object object;
+      simdjson::ondemand::array array;
+      const auto error = token.front() == '{'
+                             ? (value_.get_object().get(object) || object.raw_json().get(raw))
+                             : (value_.get_array().get(array) || array.raw_json().get(raw));
+      if (error) {
+        return false;
+      }
+      out = source_.outside(detail::trim_json_space(raw));
+      return true;
+    }
+    default: {
+      const std::string_view scalar = detail::trim_json_space(token);
+      out = source_.outside(scalar);
+      return detail::json_scalar_ok(scalar);
+    }
+  }
+}
+
+bool JsonReader::start(std::string_view text, Arena& arena,
+                       simdjson::ondemand::document& document) {
+  if (text.empty()) {
+    return false;
+  }
+  const char* parsed = text.data();
+  if (!may_read_behind(text)) {
+    if (copy_size_ < text.size() + kBlockPadding) {
+      copy_size_ = std::bit_ceil(std::max(text.size() + kBlockPadding, kLeastCapacity));
+      copy_.reset(new char[copy_size_]());
+    }
+    std::memcpy(copy_.get(), text.data(), text.size());
+    parsed = copy_.get();
+  }
+  if (capacity_ < text.size()) {
+    // By powers of two, or every line that is a byte longer than the last would allocate.
+    capacity_ = std::bit_ceil(std::max(text.size(), kLeastCapacity));
+    if (parser_.allocate(capacity_) != simdjson::SUCCESS) {
+      capacity_ = 0;
+      return false;
+    }
+  }
+  source_ = {parsed, text.data(), &arena};
+  const simdjson::padded_string_view padded(parsed, text.size(), text.size() + kBlockPadding);
+  return parser_.iterate(padded).get(document) == simdjson::SUCCESS;
+}
+
+void JsonReader::release() {
+  parser_ = simdjson::ondemand::parser();
+  capacity_ = 0;
+  copy_.reset();
+  copy_size_ = 0;
+}
+
+}  // namespace tailrace::codec

@@ -1,0 +1,155 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include <simdjson.h>
+
+#include "tailrace/arena.h"
+
+/// Reading JSON on demand: only what is asked for is parsed.
+///
+///   JsonReader reader;                                   // keep it; it reuses its memory
+///   bool ok = reader.each_field(line, arena, [&](std::string_view key, JsonValue& value) {
+///     if (key == "level") {
+///       value.text(level);                               // "info", or 30
+///     } else if (key == "http" && value.type() == JsonType::object) {
+///       value.each_field([&](std::string_view inner, JsonValue& deep) { …; return true; });
+///     }
+///     return true;                                       // false = enough, stop here
+///   });
+namespace tailrace::codec {
+
+enum class JsonType : uint8_t { null, boolean, number, string, object, array };
+
+namespace detail {
+/// Where tokens of the text under work lie, and where unescaped text goes.
+struct JsonSource {
+  const char* parsed = nullptr;    // what simdjson reads: the caller's text, or a padded copy of it
+  const char* original = nullptr;  // the caller's text
+  Arena* arena = nullptr;
+
+  /// The same bytes in the caller's text.
+  std::string_view outside(std::string_view in_parsed) const noexcept {
+    return {original + (in_parsed.data() - parsed), in_parsed.size()};
+  }
+};
+
+std::string_view trim_json_space(std::string_view token) noexcept;
+/// The content of a string token (with its quotes); false when it is broken.
+bool json_string_content(std::string_view token, const JsonSource& source, std::string_view& out);
+/// A key, from behind its opening quote.
+bool json_key(const char* raw, const JsonSource& source, std::string_view& out);
+bool json_scalar_ok(std::string_view token) noexcept;
+}  // namespace detail
+
+/// A value that was met while walking an object or array. Read it at most once, and before the
+/// walk goes on.
+class JsonValue {
+ public:
+  JsonValue(simdjson::ondemand::value value, const detail::JsonSource& source) noexcept
+      : value_(value), source_(source) {}
+
+  JsonType type() noexcept;
+
+  /// What a person would call its text: a string's unescaped content; a number, true, false and
+  /// null as written; an object or array as raw JSON. False when it is broken.
+  /// Lifetime: points into the text given to the reader, or (unescaped strings) into the arena.
+  bool text(std::string_view& out);
+
+  /// Walks a nested object: visit(std::string_view key, JsonValue& value) -> bool go_on. False when
+  /// this is no object, or a broken one.
+  template <class F>
+  bool each_field(F&& visit);
+  /// Walks a nested array: visit(JsonValue& value) -> bool go_on.
+  template <class F>
+  bool each_item(F&& visit);
+
+ private:
+  simdjson::ondemand::value value_;
+  const detail::JsonSource& source_;
+};
+
+/// Lane: one user at a time. Holds memory of a few times the longest text; release() gives it back.
+class JsonReader {
+ public:
+  JsonReader() = default;
+
+  /// Walks the fields of the object that `text` is, in their order, repeated keys included:
+  /// visit(std::string_view key, JsonValue& value) -> bool go_on. False when `text` is no object
+  /// or is broken; fields before the broken place have been visited by then.
+  ///
+  /// `text` needs no padding. Keys and values live as long as `text` and `arena`.
+  template <class F>
+  bool each_field(std::string_view text, Arena& arena, F&& visit) {
+    simdjson::ondemand::document document;
+    simdjson::ondemand::object object;
+    if (!start(text, arena, document) || document.get_object().get(object) != simdjson::SUCCESS) {
+      return false;
+    }
+    return walk(object, source_, visit);
+  }
+
+  void release();
+  size_t memory_bytes() const noexcept { return capacity_ * 6 + copy_size_; }
+
+  template <class F>
+  static bool walk(simdjson::ondemand::object& object, const detail::JsonSource& source, F& visit) {
+    for (auto result : object) {
+      simdjson::ondemand::field field;
+      if (std::move(result).get(field) != simdjson::SUCCESS) {
+        return false;
+      }
+      std::string_view key;
+      if (!detail::json_key(field.key().raw(), source, key)) {
+        return false;
+      }
+      JsonValue value(field.value(), source);
+      if (!visit(key, value)) {
+        return true;
+      }
+    }
+    return true;
+  }
+
+ private:
+  bool start(std::string_view text, Arena& arena, simdjson::ondemand::document& document);
+
+  simdjson::ondemand::parser parser_;
+  size_t capacity_ = 0;
+  std::unique_ptr<char[]> copy_;  // a padded copy, for text at the end of a page
+  size_t copy_size_ = 0;
+  detail::JsonSource source_;
+};
+
+template <class F>
+bool JsonValue::each_field(F&& visit) {
+  simdjson::ondemand::object object;
+  if (value_.get_object().get(object) != simdjson::SUCCESS) {
+    return false;
+  }
+  return JsonReader::walk(object, source_, visit);
+}
+
+template <class F>
+bool JsonValue::each_item(F&& visit) {
+  simdjson::ondemand::array array;
+  if (value_.get_array().get(array) != simdjson::SUCCESS) {
+    return false;
+  }
+  for (auto result : array) {
+    simdjson::ondemand::value item;
+    if (std::move(result).get(item) != simdjson::SUCCESS) {
+      return false;
+    }
+    JsonValue value(item, source_);
+    if (!visit(value)) {
+      return true;
+    }
+  }
+  return true;
+}
+
+}  // namespace tailrace::codec
