@@ -16,6 +16,8 @@
 #include "tailrace/log.h"
 #include "tailrace/plugin.h"
 
+#include "base/log.h"
+
 /// The configuration as the engine takes it: typed, checked, with every name resolved.
 namespace tailrace::config {
 
@@ -24,8 +26,6 @@ enum class WhenFull : uint8_t {
   block,        ///< Gives no more credit: its inputs wait.
   drop_oldest,  ///< Drops its oldest requests that are not in flight, and counts them.
 };
-
-enum class LogFormat : uint8_t { text, json };
 
 /// What the engine does for every output alike. Sizes count for the output as a whole, all lanes
 /// together.
@@ -98,7 +98,8 @@ std::optional<AgentConfig> load_text(std::string_view text, PluginTable plugins,
                                      ConfigIssues& issues);
 
 /// `conf/a.yaml:12:7 outputs.loki.timeout: expected a duration such as 5s, got "5"`, with the hint
-/// after a semicolon. One line, no line end.
-std::string to_line(const std::string& file, const ConfigIssue& issue);
+/// after a semicolon; `severity` ("warning") stands before the path. One line, without its end.
+std::string to_line(const std::string& file, const ConfigIssue& issue,
+                    std::string_view severity = {});
 
 }  // namespace tailrace::config

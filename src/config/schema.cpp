@@ -239,7 +239,8 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
   }
   for (const auto& row : rows_) {
     if (row.is_required && !contains(seen, row.name) && !contains(ignored, row.name)) {
-      context.fail(map, fmt::format("the option \"{}\" is required", row.name));
+      const InPath in(context, row.name);
+      context.fail(map, "is required");
       ok = false;
     }
   }

@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "config/agent_config.h"
+#include "config/agent_schema.h"
+#include "config/components.h"
+#include "config/memory_limit.h"
+#include "config/option_codecs.h"
+#include "config/pipelines.h"
+#include "config/read_file.h"
+#include "config/suggest.h"
+#include "config/units.h"
+#include "config/yaml_reader.h"
+
+namespace tailrace::config {
+namespace {
+
+constexpr size_t kMaxConfigBytes = 16 << 20;
+
+void check_sections(const ConfigValue& root, ConfigIssues& issues) {
+  const std::vector<std::string> known = {"agent", "inputs", "processors", "outputs", "pipelines"};
+  for (const auto& member : root.members) {
+    // A place for anchors: `x-defaults: &defaults {…}`.
+    const bool is_known = std::find(known.begin(), known.end(), member.key) != known.end();
+    if (!is_known && !member.key.starts_with("x-")) {
+      issues.add(member.key_position, member.key, "unknown section", suggest(member.key, known));
+    }
+  }
+}
+
+void read_agent(const ConfigValue& section, AgentConfig& config, ConfigContext& context) {
+  AgentSection agent;
+  context.path = "agent";
+  agent_schema().read(section, &agent, context);
+  config.state_dir = std::move(agent.state_dir);
+  config.lanes = agent.lanes;
+  config.shutdown_grace = agent.shutdown_grace;
+  config.admin = std::move(agent.admin);
+  config.log = agent.log;
+  if (agent.memory_limit) {
+    config.memory_limit = *agent.memory_limit;
+    config.memory_limit_origin = "config";
+  } else {
+    const auto found = default_memory_limit();
+    config.memory_limit = found.size;
+    config.memory_limit_origin = found.origin;
+  }
+}
+
+void check_memory(const AgentConfig& config, const ConfigValue& root, ConfigIssues& issues) {
+  uint64_t total = 0;
+  for (const auto& output : config.outputs) {
+    total += output.output.memory.bytes;
+  }
+  if (total <= config.memory_limit.bytes) {
+    return;
+  }
+  const ConfigValue* agent = root.find("agent");
+  const ConfigValue* limit = agent != nullptr ? agent->find("memory_limit") : nullptr;
+  issues.add(limit != nullptr ? limit->position : config.outputs.front().position,
+             "agent.memory_limit",
+             fmt::format("the outputs' buffers in memory add up to {}, more than the limit of {}{}",
+                         print_size(ByteSize{total}), print_size(config.memory_limit),
+                         config.memory_limit_origin == "cgroup" ? " (from the cgroup)" : ""),
+             "lower buffer.memory of the outputs, or raise the limit");
+}
+
+AgentConfig read_root(const ConfigValue& root, PluginTable plugins, ConfigIssues& issues) {
+  static const ConfigValue nothing;
+  const auto section = [&root](std::string_view name) -> const ConfigValue& {
+    const ConfigValue* found = root.find(name);
+    return found != nullptr ? *found : nothing;
+  };
+  AgentConfig config;
+  ConfigContext context{issues, ""};
+  check_sections(root, issues);
+  read_agent(section("agent"), config, context);
+  config.inputs = read_components(ComponentKind::input, section("inputs"), plugins, context);
+  config.processors =
+      read_components(ComponentKind::processor, section("processors"), plugins, context);
+  config.outputs = read_components(ComponentKind::output, section("outputs"), plugins, context);
+  config.pipelines = read_pipelines(section("pipelines"), config, context);
+  check_listeners(config, root, issues);
+  check_memory(config, root, issues);
+  return config;
+}
+
+auto place_of(const ConfigIssue& issue) {
+  return std::tie(issue.position.line, issue.position.column);
+}
+
+/// In the order of the file. The first `parsed` issues are the parser's: what else is said of the
+/// same place only follows from it (a missing ${env:…} is no duration either).
+std::vector<ConfigIssue> in_order(std::vector<ConfigIssue> issues, size_t parsed) {
+  std::vector<ConfigIssue> out;
+  for (size_t i = 0; i < issues.size(); ++i) {
+    const auto parsed_end = issues.begin() + static_cast<ptrdiff_t>(std::min(parsed, i));
+    const bool follows =
+        i >= parsed && std::any_of(issues.begin(), parsed_end, [&](const auto& cause) {
+          return place_of(cause) == place_of(issues[i]);
+        });
+    if (!follows) {
+      out.push_back(issues[i]);
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const ConfigIssue& a, const ConfigIssue& b) {
+    return place_of(a) < place_of(b);
+  });
+  return out;
+}
+
+}  // namespace
+
+std::optional<AgentConfig> load_text(std::string_view text, PluginTable plugins,
+                                     ConfigIssues& issues) {
+  ConfigIssues found;
+  std::optional<AgentConfig> config;
+  const auto root = parse_yaml(text, found);
+  const size_t parsed = found.issues().size();
+  if (root) {
+    if (root->kind == ConfigValue::Kind::map) {
+      config = read_root(*root, plugins, found);
+    } else {
+      found.add(root->position, "",
+                fmt::format("expected a map with inputs, outputs and pipelines, got {}",
+                            describe(*root)));
+    }
+  }
+  for (auto& issue : in_order(found.issues(), parsed)) {
+    issues.add(issue.position, std::move(issue.path), std::move(issue.message),
+               std::move(issue.hint));
+  }
+  for (auto& issue : in_order(found.warnings(), 0)) {
+    issues.warn(issue.position, std::move(issue.path), std::move(issue.message),
+                std::move(issue.hint));
+  }
+  return found.ok() ? std::move(config) : std::nullopt;
+}
+
+std::optional<AgentConfig> load(const std::string& path, PluginTable plugins,
+                                ConfigIssues& issues) {
+  const auto text = read_file(path, kMaxConfigBytes);
+  if (!text) {
+    issues.add({}, "", text.error().message);
+    return std::nullopt;
+  }
+  auto config = load_text(*text, plugins, issues);
+  if (config) {
+    config->file = path;
+  }
+  return config;
+}
+
+}  // namespace tailrace::config

@@ -1,0 +1,272 @@
+#include "config/pipelines.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "config/agent_schema.h"
+#include "config/components.h"
+#include "config/option_codecs.h"
+#include "config/suggest.h"
+
+namespace tailrace::config {
+namespace {
+
+constexpr Signal kSignals[] = {Signal::logs, Signal::metrics, Signal::traces};
+
+/// A small set of signals.
+class SignalSet {
+ public:
+  static SignalSet all() {
+    SignalSet set;
+    for (const Signal signal : kSignals) {
+      set.add(signal);
+    }
+    return set;
+  }
+  static SignalSet of(std::span<const Signal> signals) {
+    SignalSet set;
+    for (const Signal signal : signals) {
+      set.add(signal);
+    }
+    return set;
+  }
+  void add(Signal signal) { bits_ |= 1U << static_cast<unsigned>(signal); }
+  bool has(Signal signal) const { return (bits_ >> static_cast<unsigned>(signal) & 1U) != 0; }
+  void keep(const SignalSet& other) { bits_ &= other.bits_; }
+
+  std::vector<Signal> list() const {
+    std::vector<Signal> out;
+    for (const Signal signal : kSignals) {
+      if (has(signal)) {
+        out.push_back(signal);
+      }
+    }
+    return out;
+  }
+  std::string text() const {
+    std::vector<std::string> names;
+    for (const Signal signal : list()) {
+      names.emplace_back(to_string(signal));
+    }
+    return fmt::format("{}", fmt::join(names, " or "));
+  }
+
+ private:
+  unsigned bits_ = 0;
+};
+
+const std::vector<ComponentConfig>& components_of(const AgentConfig& config, ComponentKind kind) {
+  switch (kind) {
+    case ComponentKind::input:
+      return config.inputs;
+    case ComponentKind::processor:
+      return config.processors;
+    case ComponentKind::output:
+      break;
+  }
+  return config.outputs;
+}
+
+const ComponentConfig* find(const std::vector<ComponentConfig>& list, std::string_view name) {
+  for (const auto& component : list) {
+    if (component.name == name) {
+      return &component;
+    }
+  }
+  return nullptr;
+}
+
+/// A component that a pipeline names, and where it does.
+struct Use {
+  const ComponentConfig* component;
+  ComponentKind kind;
+  ConfigPosition position;
+  std::string path;
+};
+
+class PipelineReader {
+ public:
+  PipelineReader(const AgentConfig& config, ConfigContext& context)
+      : config_(config), context_(context) {}
+
+  PipelineConfig read(const ConfigValue::Member& member) {
+    PipelineConfig pipeline;
+    pipeline.name = member.key;
+    pipeline.position = member.key_position;
+    context_.path = "pipelines." + member.key;
+    if (!is_good_name(member.key)) {
+      context_.issues.add(member.key_position, context_.path, "not a good name", kNameRule);
+    }
+    PipelineSection section;
+    const size_t errors_before = context_.issues.issues().size();
+    const bool readable = pipeline_schema().read(member.value, &section, context_);
+    uses_.clear();
+    resolve(ComponentKind::input, section.inputs, member.value, pipeline.inputs);
+    resolve(ComponentKind::processor, section.processors, member.value, pipeline.processors);
+    resolve(ComponentKind::output, section.outputs, member.value, pipeline.outputs);
+    // What the signal is can only be told of a pipeline whose parts are all known.
+    if (readable && context_.issues.issues().size() == errors_before) {
+      find_signal(section, pipeline);
+    }
+    return pipeline;
+  }
+
+  void warn_of_unused() {
+    for (const ComponentKind kind :
+         {ComponentKind::input, ComponentKind::processor, ComponentKind::output}) {
+      for (const ComponentConfig& component : components_of(config_, kind)) {
+        if (std::find(used_.begin(), used_.end(), &component) == used_.end()) {
+          context_.issues.warn(component.position, section_name(kind) + "." + component.name,
+                               "is in no pipeline and will not be started");
+        }
+      }
+    }
+  }
+
+ private:
+  /// Finds the components that a list names.
+  void resolve(ComponentKind kind, const StringList& names, const ConfigValue& pipeline,
+               std::vector<std::string>& out) {
+    const ConfigValue* written = pipeline.find(section_name(kind));
+    if (written == nullptr) {
+      return;
+    }
+    const std::string path = context_.path + "." + section_name(kind);
+    if (names.empty() && written->kind == ConfigValue::Kind::list &&
+        kind != ComponentKind::processor) {
+      context_.issues.add(written->position, path,
+                          fmt::format("a pipeline needs at least one {}", to_string(kind)));
+    }
+    for (size_t i = 0; i < names.size(); ++i) {
+      const bool listed = written->kind == ConfigValue::Kind::list;
+      const ConfigPosition position = listed ? written->items[i].position : written->position;
+      const std::string item_path = listed ? fmt::format("{}[{}]", path, i) : path;
+      const ComponentConfig* component = find(components_of(config_, kind), names[i]);
+      if (component == nullptr) {
+        const bool secret = listed ? written->items[i].secret : written->secret;
+        report_undefined(kind, names[i], secret, position, item_path);
+        continue;
+      }
+      if (std::find(out.begin(), out.end(), names[i]) != out.end()) {
+        context_.issues.add(position, item_path, fmt::format("\"{}\" is named twice", names[i]));
+        continue;
+      }
+      out.push_back(names[i]);
+      used_.push_back(component);
+      uses_.push_back({component, kind, position, item_path});
+    }
+  }
+
+  void report_undefined(ComponentKind kind, const std::string& name, bool secret,
+                        ConfigPosition position, const std::string& path) {
+    std::string hint;
+    for (const ComponentKind other :
+         {ComponentKind::input, ComponentKind::processor, ComponentKind::output}) {
+      if (other != kind && find(components_of(config_, other), name) != nullptr) {
+        hint = fmt::format("it is one of the {}", section_name(other));
+      }
+    }
+    if (hint.empty() && !secret) {
+      std::vector<std::string> known;
+      for (const auto& component : components_of(config_, kind)) {
+        known.push_back(component.name);
+      }
+      hint = suggest(name, known);
+    }
+    const std::string shown = secret ? "<secret>" : fmt::format("\"{}\"", name);
+    context_.issues.add(position, path, fmt::format("no {} is named {}", to_string(kind), shown),
+                        hint);
+  }
+
+  /// The signal is the one that inputs and outputs share, unless the pipeline says it.
+  void find_signal(const PipelineSection& section, PipelineConfig& pipeline) {
+    SignalSet inputs = SignalSet::all();
+    SignalSet outputs = SignalSet::all();
+    for (const Use& use : uses_) {
+      if (use.component->plugin == nullptr) {
+        return;  // its type is unknown, which was reported
+      }
+      const SignalSet own = SignalSet::of(use.component->plugin->signals);
+      if (use.kind == ComponentKind::input) {
+        inputs.keep(own);
+      } else if (use.kind == ComponentKind::output) {
+        outputs.keep(own);
+      }
+    }
+    if (section.signal) {
+      pipeline.signal = *section.signal;
+    } else {
+      SignalSet shared = inputs;
+      shared.keep(outputs);
+      const auto candidates = shared.list();
+      if (candidates.empty()) {
+        report_no_shared_signal(pipeline);
+        return;
+      }
+      if (candidates.size() > 1) {
+        context_.issues.add(pipeline.position, context_.path,
+                            fmt::format("this pipeline could carry {}", shared.text()),
+                            fmt::format("say which: `signal: {}`", to_string(candidates[0])));
+        return;
+      }
+      pipeline.signal = candidates[0];
+    }
+    for (const Use& use : uses_) {
+      const SignalSet own = SignalSet::of(use.component->plugin->signals);
+      if (!own.has(pipeline.signal)) {
+        context_.issues.add(use.position, use.path,
+                            fmt::format("\"{}\" (type {}) {} {}, and this pipeline carries {}",
+                                        use.component->name, use.component->plugin->name,
+                                        use.kind == ComponentKind::input ? "gives" : "takes",
+                                        own.text(), to_string(pipeline.signal)));
+      }
+    }
+  }
+
+  void report_no_shared_signal(const PipelineConfig& pipeline) {
+    std::string parts;
+    for (const Use& use : uses_) {
+      if (use.kind != ComponentKind::processor) {
+        parts += fmt::format("{}{} {} {}", parts.empty() ? "" : ", ", use.component->name,
+                             use.kind == ComponentKind::input ? "gives" : "takes",
+                             SignalSet::of(use.component->plugin->signals).text());
+      }
+    }
+    context_.issues.add(pipeline.position, context_.path,
+                        "inputs and outputs have no signal in common", parts);
+  }
+
+  const AgentConfig& config_;
+  ConfigContext& context_;
+  std::vector<Use> uses_;  // of the pipeline in work
+  std::vector<const ComponentConfig*> used_;
+};
+
+}  // namespace
+
+std::vector<PipelineConfig> read_pipelines(const ConfigValue& section, const AgentConfig& config,
+                                           ConfigContext& context) {
+  std::vector<PipelineConfig> pipelines;
+  context.path = "pipelines";
+  if (section.kind != ConfigValue::Kind::map && section.kind != ConfigValue::Kind::null) {
+    context.fail(section,
+                 fmt::format("expected a map of names to pipelines, got {}", describe(section)));
+    return pipelines;
+  }
+  if (section.members.empty()) {
+    context.fail(section, "no pipeline is defined",
+                 "join inputs and outputs by name: `logs: {inputs: [pods], outputs: [loki]}`");
+    return pipelines;
+  }
+  PipelineReader reader(config, context);
+  for (const auto& member : section.members) {
+    pipelines.push_back(reader.read(member));
+  }
+  reader.warn_of_unused();
+  return pipelines;
+}
+
+}  // namespace tailrace::config
