@@ -35,6 +35,7 @@ class FileLayer {
   virtual Result<std::unique_ptr<StateFile>> open(const std::string& path, Open how) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
+  /// Makes the folder and those above it where missing, durably: a new one's parent is synced.
   virtual Status make_directories(const std::string& path) = 0;
   /// Makes creations, renames and removals within the folder durable.
   virtual Status sync_directory(const std::string& path) = 0;
