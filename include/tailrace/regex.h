@@ -46,4 +46,7 @@ class Regex {
   std::unique_ptr<const Impl> impl_;
 };
 
+/// Why a pattern does not compile, or "". For Option::check.
+std::string regex_complaint(const std::string& pattern);
+
 }  // namespace tailrace

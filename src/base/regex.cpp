@@ -90,4 +90,9 @@ bool Regex::captures(std::string_view text, std::span<std::string_view> groups) 
   return true;
 }
 
+std::string regex_complaint(const std::string& pattern) {
+  const auto regex = Regex::compile(pattern);
+  return regex ? std::string() : regex.error().message;
+}
+
 }  // namespace tailrace

@@ -56,6 +56,8 @@ TEST_CASE("Regex: a bad pattern is an error that says why") {
   REQUIRE_FALSE(regex);
   CHECK(regex.error().code == ErrorCode::invalid);
   CHECK(regex.error().message.find("missing )") != std::string::npos);
+  CHECK(regex_complaint("a(b") == regex.error().message);
+  CHECK(regex_complaint("a(b)").empty());
 }
 
 TEST_CASE("Regex: bytes that are no UTF-8 neither crash nor match a letter") {
