@@ -74,6 +74,9 @@ struct HttpClientConfig {
 };
 /// For Schema::with_part.
 const Schema& http_client_schema();
+/// What is wrong across the options (two kinds of credentials at once, a certificate without its
+/// key …), or "". For a component's validate().
+std::string complaint(const HttpClientConfig& config);
 
 // ---- server ---------------------------------------------------------------------------------
 

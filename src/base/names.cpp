@@ -30,6 +30,8 @@ const char* to_string(ErrorCode code) noexcept {
       return "network";
     case ErrorCode::timeout:
       return "timeout";
+    case ErrorCode::tls:
+      return "tls";
     case ErrorCode::cancelled:
       return "cancelled";
     case ErrorCode::corrupt:
