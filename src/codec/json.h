@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -45,6 +46,23 @@ bool json_key(const char* raw, const JsonSource& source, std::string_view& out);
 bool json_scalar_ok(std::string_view token) noexcept;
 }  // namespace detail
 
+/// A key as it is written, for callers that look for known ones: cheaper than unescaping it.
+class JsonRawKey {
+ public:
+  explicit JsonRawKey(const char* at) noexcept : at_(at) {}
+
+  char first() const noexcept { return *at_; }
+  /// `name` holds no character that JSON escapes. A key with escapes is never equal.
+  bool is(std::string_view name) const noexcept {
+    // Stops at the first difference: at the latest at the key's closing quote, which is in the
+    // text.
+    return std::strncmp(at_, name.data(), name.size()) == 0 && at_[name.size()] == '"';
+  }
+
+ private:
+  const char* at_;  // behind the opening quote
+};
+
 /// A value that was met while walking an object or array. Read it at most once, and before the
 /// walk goes on.
 class JsonValue {
@@ -63,6 +81,9 @@ class JsonValue {
   /// this is no object, or a broken one.
   template <class F>
   bool each_field(F&& visit);
+  /// The same with visit(JsonRawKey key, JsonValue& value) -> bool go_on.
+  template <class F>
+  bool each_raw_field(F&& visit);
   /// Walks a nested array: visit(JsonValue& value) -> bool go_on.
   template <class F>
   bool each_item(F&& visit);
@@ -92,6 +113,17 @@ class JsonReader {
     return walk(object, source_, visit);
   }
 
+  /// The same with visit(JsonRawKey key, JsonValue& value) -> bool go_on.
+  template <class F>
+  bool each_raw_field(std::string_view text, Arena& arena, F&& visit) {
+    simdjson::ondemand::document document;
+    simdjson::ondemand::object object;
+    if (!start(text, arena, document) || document.get_object().get(object) != simdjson::SUCCESS) {
+      return false;
+    }
+    return walk_raw(object, source_, visit);
+  }
+
   void release();
   size_t memory_bytes() const noexcept { return capacity_ * 6 + copy_size_; }
 
@@ -108,6 +140,22 @@ class JsonReader {
       }
       JsonValue value(field.value(), source);
       if (!visit(key, value)) {
+        return true;
+      }
+    }
+    return true;
+  }
+
+  template <class F>
+  static bool walk_raw(simdjson::ondemand::object& object, const detail::JsonSource& source,
+                       F& visit) {
+    for (auto result : object) {
+      simdjson::ondemand::field field;
+      if (std::move(result).get(field) != simdjson::SUCCESS) {
+        return false;
+      }
+      JsonValue value(field.value(), source);
+      if (!visit(JsonRawKey(field.key().raw()), value)) {
         return true;
       }
     }
@@ -131,6 +179,15 @@ bool JsonValue::each_field(F&& visit) {
     return false;
   }
   return JsonReader::walk(object, source_, visit);
+}
+
+template <class F>
+bool JsonValue::each_raw_field(F&& visit) {
+  simdjson::ondemand::object object;
+  if (value_.get_object().get(object) != simdjson::SUCCESS) {
+    return false;
+  }
+  return JsonReader::walk_raw(object, source_, visit);
 }
 
 template <class F>

@@ -217,7 +217,10 @@ const char* TimestampReader::read_slowly(const char* at, const char* end, int64_
   return stop;
 }
 
-bool parse_epoch(std::string_view text, int64_t& ns) noexcept {
+namespace {
+
+/// `decimals`: how many places the point moves to give nanoseconds; -1: the magnitude tells.
+bool read_epoch(std::string_view text, int decimals, int64_t& ns) noexcept {
   const char* at = text.data();
   const char* const end = at + text.size();
   const bool negative = at != end && *at == '-';
@@ -272,10 +275,13 @@ bool parse_epoch(std::string_view text, int64_t& ns) noexcept {
   }
   // The number of digits before the point tells the magnitude, and the magnitude the unit.
   const int whole = kept + exponent;
-  const int shift = exponent + (whole <= 11 ? 9 : whole <= 14 ? 6 : whole <= 17 ? 3 : 0);
   if (whole > 19) {
     return false;
   }
+  if (decimals < 0) {
+    decimals = whole <= 11 ? 9 : whole <= 14 ? 6 : whole <= 17 ? 3 : 0;
+  }
+  const int shift = exponent + decimals;
   for (int i = 0; i < shift; ++i) {
     if (digits > static_cast<uint64_t>(INT64_MAX) / 10) {
       return false;
@@ -290,6 +296,16 @@ bool parse_epoch(std::string_view text, int64_t& ns) noexcept {
   }
   ns = negative ? -static_cast<int64_t>(digits) : static_cast<int64_t>(digits);
   return true;
+}
+
+}  // namespace
+
+bool parse_epoch(std::string_view number, int64_t& ns) noexcept {
+  return read_epoch(number, -1, ns);
+}
+
+bool parse_epoch(std::string_view number, EpochUnit unit, int64_t& ns) noexcept {
+  return read_epoch(number, 9 - 3 * static_cast<int>(unit), ns);
 }
 
 bool parse_time(std::string_view text, int64_t& ns) noexcept {

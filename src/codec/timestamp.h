@@ -37,6 +37,10 @@ class TimestampReader {
 /// exponent are fine ("1767323045.123456", "1.767e9"). Digits are read exactly, not as a double.
 bool parse_epoch(std::string_view number, int64_t& ns) noexcept;
 
+enum class EpochUnit : uint8_t { seconds, milliseconds, microseconds, nanoseconds };
+/// The same for a number whose unit is known.
+bool parse_epoch(std::string_view number, EpochUnit unit, int64_t& ns) noexcept;
+
 /// parse_rfc3339 or parse_epoch, whichever it looks like.
 bool parse_time(std::string_view text, int64_t& ns) noexcept;
 
