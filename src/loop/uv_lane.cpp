@@ -154,6 +154,10 @@ void UvLane::run() {
   while (!stopping_.load(std::memory_order_acquire)) {
     uv_run(&handles_->loop, UV_RUN_ONCE);
   }
+  // Work that was handed out still uses what belongs to the lane.
+  while (handles_->work_under_way > 0) {
+    uv_run(&handles_->loop, UV_RUN_ONCE);
+  }
   stopping_ = false;
 }
 

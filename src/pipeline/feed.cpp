@@ -1,0 +1,132 @@
+#include "pipeline/feed.h"
+
+#include "delivery/test_hooks.h"
+
+namespace tailrace::pipeline {
+
+using delivery::LedgerCell;
+using delivery::Stage;
+
+/// Hands a batch to processor `index`, or behind the last one to the outputs.
+class Chain::Step final : public Next {
+ public:
+  Step(Chain& chain, size_t index, std::span<FanOut> outputs)
+      : chain_(chain), index_(index), outputs_(outputs) {}
+
+  void push(Batch& batch) noexcept override {
+    if (index_ == chain_.processors_.size()) {
+      for (FanOut& out : outputs_) {
+        out.output->append(batch, *out.cell, out.tenants);
+      }
+      return;
+    }
+    Step next(chain_, index_ + 1, outputs_);
+    chain_.processors_[index_]->process(batch, next);
+  }
+  void filtered(Weight weight) noexcept override {
+    for (FanOut& out : outputs_) {
+      out.cell->count(out.cell->filtered, weight);
+    }
+  }
+
+ private:
+  Chain& chain_;
+  size_t index_;
+  std::span<FanOut> outputs_;
+};
+
+void Chain::run(Batch& batch, std::span<FanOut> outputs) noexcept {
+  Step(*this, 0, outputs).push(batch);
+}
+
+EngineFeed::EngineFeed(Lane& lane, Metrics& metrics)
+    : lane_(lane),
+      metrics_(metrics),
+      records_(metrics.counter("input_records_total", "Source records taken in.")),
+      bytes_(metrics.counter("input_bytes_total", "Source bytes taken in.")),
+      starvations_(metrics.counter("input_backpressure_total",
+                                   "Times that the input had to wait because an output had no "
+                                   "room.")) {}
+
+void EngineFeed::add_pipeline(Chain& chain, std::vector<FanOut> outputs) {
+  branches_.push_back({&chain, std::move(outputs)});
+}
+
+bool EngineFeed::credit(size_t bytes) {
+  bool room = true;
+  for (Branch& branch : branches_) {
+    for (FanOut& out : branch.outputs) {
+      room = out.output->has_room(bytes, out.tenants) && room;
+    }
+  }
+  if (!room && !starved_) {
+    starved_ = true;
+    starvations_.increment();
+  }
+  return room;
+}
+
+void EngineFeed::begin_unit() {
+  lane_.arena().reset();
+  for (Branch& branch : branches_) {
+    for (FanOut& out : branch.outputs) {
+      out.tenants.clear();
+    }
+  }
+}
+
+void EngineFeed::book(const Weight& weight, const Weight& from_carry) noexcept {
+  const Weight fresh = weight - from_carry;
+  records_.add(fresh.records);
+  bytes_.add(fresh.bytes);
+  for_each_cell([&](LedgerCell& cell) {
+    if (from_carry != Weight{}) {
+      cell.waiting[static_cast<size_t>(Stage::carried)].subtract(from_carry);
+    }
+    cell.count(cell.taken, fresh);
+  });
+}
+
+void EngineFeed::push(Batch& batch) noexcept {
+  book(batch.weight(), batch.from_carry);
+  if (delivery::test_discards(delivery::TestPoint::after_framing)) {
+    return;
+  }
+  for (size_t i = 0; i < branches_.size(); ++i) {
+    Branch& branch = branches_[i];
+    // Processors edit the views, so every pipeline but the last works on a copy of them.
+    const bool needs_copy = i + 1 < branches_.size() && !branch.chain->empty();
+    branch.chain->run(needs_copy ? *batch.copy_views(lane_.arena()) : batch, branch.outputs);
+  }
+}
+
+void EngineFeed::carry(Weight weight) noexcept {
+  records_.add(weight.records);
+  bytes_.add(weight.bytes);
+  for_each_cell([&](LedgerCell& cell) {
+    cell.count(cell.taken, weight);
+    cell.count(cell.waiting[static_cast<size_t>(Stage::carried)], weight);
+  });
+}
+
+void EngineFeed::filtered(Weight weight, bool carried) noexcept {
+  book(weight, carried ? weight : Weight{});
+  for_each_cell([&](LedgerCell& cell) { cell.count(cell.filtered, weight); });
+}
+
+void EngineFeed::lost(Weight weight, std::string_view reason, bool carried) noexcept {
+  metrics_
+      .counter("input_lost_records_total",
+               "Records that were gone before they could be read, or dropped because of a limit, "
+               "by reason; an unknown number counts as one.",
+               {{"reason", std::string(reason)}})
+      .add(weight.records);
+  if (carried) {
+    for_each_cell([&](LedgerCell& cell) {
+      cell.waiting[static_cast<size_t>(Stage::carried)].subtract(weight);
+      cell.count(cell.dropped, weight);
+    });
+  }
+}
+
+}  // namespace tailrace::pipeline

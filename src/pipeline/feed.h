@@ -1,0 +1,77 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tailrace/input.h"
+#include "tailrace/processor.h"
+
+#include "delivery/output_lane.h"
+
+namespace tailrace::pipeline {
+
+/// One output that an input's records of one pipeline go to, with their account.
+struct FanOut {
+  delivery::OutputLane* output = nullptr;
+  delivery::LedgerCell* cell = nullptr;
+  std::vector<delivery::Tenant*> tenants;  ///< Written for by the unit in work.
+};
+
+/// The processors of one pipeline on one lane, in order.
+class Chain {
+ public:
+  explicit Chain(std::vector<std::unique_ptr<Processor>> processors)
+      : processors_(std::move(processors)) {}
+  bool empty() const noexcept { return processors_.empty(); }
+  /// Runs the batch through all of them and on to the outputs.
+  void run(Batch& batch, std::span<FanOut> outputs) noexcept;
+
+ private:
+  class Step;
+  std::vector<std::unique_ptr<Processor>> processors_;
+};
+
+/// The door of one input on one lane to all pipelines that it feeds.
+class EngineFeed final : public Feed {
+ public:
+  EngineFeed(Lane& lane, Metrics& metrics);
+
+  void add_pipeline(Chain& chain, std::vector<FanOut> outputs);
+  /// True when credit was refused since the last call.
+  bool take_starved() noexcept { return std::exchange(starved_, false); }
+
+  bool credit(size_t bytes) override;
+  void begin_unit() override;
+  void push(Batch& batch) noexcept override;
+  void carry(Weight weight) noexcept override;
+  void filtered(Weight weight, bool carried) noexcept override;
+  void lost(Weight weight, std::string_view reason, bool carried) noexcept override;
+
+ private:
+  struct Branch {
+    Chain* chain;
+    std::vector<FanOut> outputs;
+  };
+  /// Books records as taken from the source, or out of what was carried.
+  void book(const Weight& weight, const Weight& from_carry) noexcept;
+  template <class Call>
+  void for_each_cell(Call call) noexcept {
+    for (Branch& branch : branches_) {
+      for (FanOut& out : branch.outputs) {
+        call(*out.cell);
+      }
+    }
+  }
+
+  Lane& lane_;
+  Metrics& metrics_;
+  std::vector<Branch> branches_;
+  bool starved_ = false;
+  Counter& records_;
+  Counter& bytes_;
+  Counter& starvations_;
+};
+
+}  // namespace tailrace::pipeline

@@ -1,0 +1,360 @@
+#include "pipeline/lane_engine.h"
+
+#include <algorithm>
+
+#include "tailrace/check.h"
+
+namespace tailrace::pipeline {
+
+namespace {
+
+constexpr std::chrono::milliseconds kStopPoll{10};
+
+MetricLabels component_labels(ComponentKind kind, const config::ComponentConfig& component) {
+  return {{"component", component.name},
+          {"component_kind", to_string(kind)},
+          {"type", std::string(component.plugin->name)}};
+}
+
+}  // namespace
+
+/// An input with everything that the engine gives to it.
+class LaneEngine::InputHost final : public InputContext, private Checkpoints {
+ public:
+  InputHost(LaneEngine& engine, const config::ComponentConfig& component)
+      : engine_(engine),
+        component_(component),
+        metrics_(engine.shared_.registry.scope(engine.lane_.id(),
+                                               component_labels(ComponentKind::input, component))),
+        log_name_("input." + component.name),
+        log_(log_name_),
+        feed_(engine.lane_, metrics_) {
+    for (const auto& [key, value] : engine.shared_.checkpoints->at_start()) {
+      if (key.first == component.name) {
+        at_start_.emplace_back(key.second, value);
+      }
+    }
+  }
+
+  Status make() {
+    auto made = component_.plugin->make_input(component_.config, *this);
+    if (!made) {
+      return fail(made.error().code, log_name_ + ": " + made.error().message);
+    }
+    input_ = std::move(*made);
+    return {};
+  }
+  Input& input() noexcept { return *input_; }
+  EngineFeed& engine_feed() noexcept { return feed_; }
+  bool done() const noexcept { return finished_; }
+
+  const std::string& name() const noexcept override { return component_.name; }
+  Lane& lane() noexcept override { return engine_.lane_; }
+  Feed& feed() noexcept override { return feed_; }
+  Checkpoints& checkpoints() noexcept override { return *this; }
+  MemoryAccount& memory() noexcept override { return *engine_.shared_.input_memory; }
+  Metrics& metrics() noexcept override { return metrics_; }
+  const Log& log() noexcept override { return log_; }
+  bool once() const noexcept override { return engine_.shared_.options.once; }
+  void finished() override {
+    if (!std::exchange(finished_, true)) {
+      engine_.input_finished();
+    }
+  }
+  Result<std::unique_ptr<HttpServer>> http_server(const HttpServerConfig& config,
+                                                  HttpHandler& handler) override {
+    EngineShared& shared = engine_.shared_;
+    HttpServerConfig wanted = config;
+    const auto key = std::make_pair(component_.name, config.listen);
+    if (auto known = shared.ports.find(key); known != shared.ports.end()) {
+      wanted.listen =
+          wanted.listen.substr(0, wanted.listen.rfind(':') + 1) + std::to_string(known->second);
+    }
+    auto server = shared.net.http_server(engine_.lane_, wanted, handler, shared.lane_count > 1);
+    if (server) {
+      shared.ports[key] = (*server)->port();
+    }
+    return server;
+  }
+
+ private:
+  const std::vector<std::pair<std::string, std::string>>& at_start() const override {
+    return at_start_;
+  }
+  void put(std::string key, std::string value) override {
+    engine_.shared_.checkpoints->update(component_.name, std::move(key), std::move(value));
+  }
+  void erase(std::string key) override {
+    engine_.shared_.checkpoints->update(component_.name, std::move(key), std::nullopt);
+  }
+  void put_durable(std::string key, std::string value, std::function<void()> done) override {
+    engine_.shared_.checkpoints->update_durable(component_.name, std::move(key), std::move(value),
+                                                engine_.lane_, std::move(done));
+  }
+
+  LaneEngine& engine_;
+  const config::ComponentConfig& component_;
+  Metrics& metrics_;
+  std::string log_name_;
+  Log log_;
+  EngineFeed feed_;
+  std::vector<std::pair<std::string, std::string>> at_start_;
+  bool finished_ = false;
+  std::unique_ptr<Input> input_;
+};
+
+/// An output, its encoder and its queue.
+struct LaneEngine::OutputHost final : OutputContext {
+  OutputHost(LaneEngine& engine, const config::ComponentConfig& component)
+      : engine(engine),
+        component(component),
+        metrics_(engine.shared_.registry.scope(engine.lane_.id(),
+                                               component_labels(ComponentKind::output, component))),
+        log_name("output." + component.name),
+        log_(log_name) {}
+
+  Status make() {
+    auto made = component.plugin->make_output(component.config, *this);
+    if (!made) {
+      return fail(made.error().code, log_name + ": " + made.error().message);
+    }
+    output = std::move(*made);
+    lane_output = std::make_unique<delivery::OutputLane>(engine.lane_, *output,
+                                                         *engine.shared_.outputs.at(component.name),
+                                                         engine.ledger_, metrics_);
+    return {};
+  }
+
+  const std::string& name() const noexcept override { return component.name; }
+  Lane& lane() noexcept override { return engine.lane_; }
+  Metrics& metrics() noexcept override { return metrics_; }
+  const Log& log() noexcept override { return log_; }
+  size_t batch_bytes() const noexcept override { return component.output.batch_bytes.bytes; }
+  Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) override {
+    return engine.shared_.net.http_channel(engine.lane_, config, metrics_);
+  }
+
+  LaneEngine& engine;
+  const config::ComponentConfig& component;
+  Metrics& metrics_;
+  std::string log_name;
+  Log log_;
+  std::unique_ptr<Output> output;
+  std::unique_ptr<delivery::OutputLane> lane_output;
+};
+
+class LaneEngine::ProcessorHost final : public ProcessorContext {
+ public:
+  ProcessorHost(LaneEngine& engine, const config::ComponentConfig& component)
+      : engine_(engine),
+        component_(component),
+        metrics_(engine.shared_.registry.scope(
+            engine.lane_.id(), component_labels(ComponentKind::processor, component))),
+        log_name_("processor." + component.name),
+        log_(log_name_) {}
+
+  Result<std::unique_ptr<Processor>> make() {
+    return component_.plugin->make_processor(component_.config, *this);
+  }
+
+  const std::string& name() const noexcept override { return component_.name; }
+  Lane& lane() noexcept override { return engine_.lane_; }
+  Metrics& metrics() noexcept override { return metrics_; }
+  const Log& log() noexcept override { return log_; }
+
+ private:
+  LaneEngine& engine_;
+  const config::ComponentConfig& component_;
+  Metrics& metrics_;
+  std::string log_name_;
+  Log log_;
+};
+
+LaneEngine::LaneEngine(Lane& lane, EngineShared& shared)
+    : lane_(lane), shared_(shared), ledger_(lane.id(), shared.registry.scope(lane.id(), {})) {
+  ledger_.on_change([this] { lane_.at_end_of_turn([this] { ledger_.check(); }); });
+  stop_timer_ = lane.timer([this] { watch_stop(); });
+  finish_timer_ = lane.timer([this] { watch_finish(); });
+}
+
+LaneEngine::~LaneEngine() {
+  // What still waits (in memory only, can be read again) leaves without being settled.
+  ledger_.on_change(nullptr);
+  inputs_.clear();
+  outputs_.clear();
+}
+
+Status LaneEngine::build() {
+  if (Status made = build_outputs(); !made) {
+    return made;
+  }
+  if (Status made = build_pipelines(); !made) {
+    return made;
+  }
+  return build_inputs();
+}
+
+Status LaneEngine::build_outputs() {
+  for (const config::ComponentConfig& component : shared_.config.outputs) {
+    auto host = std::make_unique<OutputHost>(*this, component);
+    if (Status made = host->make(); !made) {
+      return made;
+    }
+    shared_.outputs.at(component.name)->memory.on_room(lane_, [this] { wake_starved(); });
+    outputs_.emplace(component.name, std::move(host));
+  }
+  return {};
+}
+
+Status LaneEngine::build_pipelines() {
+  for (const config::PipelineConfig& pipeline : shared_.config.pipelines) {
+    std::vector<std::unique_ptr<Processor>> processors;
+    for (const std::string& name : pipeline.processors) {
+      const auto component =
+          std::ranges::find(shared_.config.processors, name, &config::ComponentConfig::name);
+      TR_CHECK(component != shared_.config.processors.end());
+      auto host = std::make_unique<ProcessorHost>(*this, *component);
+      auto made = host->make();
+      if (!made) {
+        return fail(made.error().code, "processor." + name + ": " + made.error().message);
+      }
+      processors.push_back(std::move(*made));
+      processors_.push_back(std::move(host));
+    }
+    chains_.emplace(pipeline.name, std::make_unique<Chain>(std::move(processors)));
+  }
+  return {};
+}
+
+Status LaneEngine::build_inputs() {
+  for (const config::ComponentConfig& component : shared_.config.inputs) {
+    auto host = std::make_unique<InputHost>(*this, component);
+    bool used = false;
+    for (const config::PipelineConfig& pipeline : shared_.config.pipelines) {
+      if (std::ranges::find(pipeline.inputs, component.name) == pipeline.inputs.end()) {
+        continue;
+      }
+      std::vector<FanOut> outputs;
+      for (const std::string& name : pipeline.outputs) {
+        outputs.push_back({outputs_.at(name)->lane_output.get(),
+                           &ledger_.cell(component.name, pipeline.name, name),
+                           {}});
+      }
+      host->engine_feed().add_pipeline(*chains_.at(pipeline.name), std::move(outputs));
+      used = true;
+    }
+    if (!used) {
+      continue;  // `check` has warned of it
+    }
+    if (Status made = host->make(); !made) {
+      return made;
+    }
+    inputs_.push_back(std::move(host));
+  }
+  inputs_unfinished_ = inputs_.size();
+  return {};
+}
+
+void LaneEngine::adopt(const std::string& output, std::vector<delivery::RecoveredRecord> records) {
+  outputs_.at(output)->lane_output->adopt(std::move(records));
+}
+
+Status LaneEngine::open() {
+  for (auto& host : inputs_) {
+    if (Status opened = host->input().open(); !opened) {
+      return fail(opened.error().code, "input." + host->name() + ": " + opened.error().message);
+    }
+  }
+  return {};
+}
+
+void LaneEngine::start() {
+  for (auto& [name, host] : outputs_) {
+    host->lane_output->start();
+  }
+  for (auto& host : inputs_) {
+    host->input().start();
+  }
+}
+
+void LaneEngine::wake_starved() {
+  for (auto& host : inputs_) {
+    if (host->engine_feed().take_starved()) {
+      host->input().on_credit();
+    }
+  }
+}
+
+void LaneEngine::input_finished() {
+  TR_CHECK(inputs_unfinished_ > 0);
+  if (--inputs_unfinished_ == 0) {
+    finish_timer_->start(std::chrono::milliseconds(0));
+  }
+}
+
+void LaneEngine::watch_finish() {
+  bool empty = true;
+  for (auto& [name, host] : outputs_) {
+    host->lane_output->seal_all();
+    empty = empty && host->lane_output->empty();
+  }
+  if (empty && ledger_.nothing_waits() && on_finished_ != nullptr) {
+    const auto done = std::exchange(on_finished_, nullptr);
+    done();
+    return;
+  }
+  if (on_finished_ != nullptr) {
+    finish_timer_->start(kStopPoll);
+  }
+}
+
+void LaneEngine::begin_stop(std::chrono::milliseconds grace, std::function<void()> done) {
+  on_stopped_ = std::move(done);
+  on_finished_ = nullptr;
+  for (auto& host : inputs_) {
+    host->input().stop();
+  }
+  for (auto& [name, host] : outputs_) {
+    host->lane_output->seal_all();
+  }
+  stop_deadline_ns_ = lane_.clock().monotonic_ns() + Duration(grace).count();
+  watch_stop();
+}
+
+void LaneEngine::watch_stop() {
+  const bool late = lane_.clock().monotonic_ns() >= stop_deadline_ns_;
+  const bool sent = std::ranges::all_of(
+      outputs_, [](const auto& entry) { return entry.second->lane_output->pointless_to_wait(); });
+  if (!late && !sent) {
+    stop_timer_->start(kStopPoll);
+    return;
+  }
+  outputs_stopping_ = outputs_.size();
+  for (auto& [name, host] : outputs_) {
+    host->lane_output->spool_rest([this] {
+      if (--outputs_stopping_ == 0 && on_stopped_ != nullptr) {
+        std::exchange(on_stopped_, nullptr)();
+      }
+    });
+  }
+}
+
+LaneSnapshot LaneEngine::snapshot() {
+  LaneSnapshot picture;
+  picture.ledger = ledger_.rows();
+  for (auto& host : inputs_) {
+    host->input().update_gauges();
+    for (SourceStatus& source : host->input().sources()) {
+      picture.sources.emplace_back(host->name(), std::move(source));
+    }
+  }
+  for (auto& [name, host] : outputs_) {
+    host->lane_output->update_gauges();
+    if (std::string complaint = host->lane_output->complaint(); !complaint.empty()) {
+      picture.complaints.emplace_back(name, std::move(complaint));
+    }
+  }
+  return picture;
+}
+
+}  // namespace tailrace::pipeline
