@@ -17,6 +17,9 @@ struct Label {
   friend bool operator==(const Label&, const Label&) = default;
 };
 
+/// True for `[a-zA-Z_][a-zA-Z0-9_]*`, what Prometheus and Loki take as a label's name.
+bool is_label_name(std::string_view name) noexcept;
+
 /// What an output keeps with a label set: its encoding, its tenant, … computed once.
 /// Dies with the label set.
 class LabelAttachment {

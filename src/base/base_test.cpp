@@ -125,3 +125,12 @@ TEST_CASE("MetricsRegistry: lanes are summed, series are sorted, cells are share
   CHECK(families[0].samples[0].value == 7);
   CHECK(families[1].samples[0].buckets == std::vector<uint64_t>{0, 1, 1});
 }
+
+TEST_CASE("is_label_name: letters, digits and underscores, no digit first") {
+  for (const char* name : {"a", "_", "Pod_2", "__path__"}) {
+    CHECK_MESSAGE(is_label_name(name), name);
+  }
+  for (const char* name : {"", "2a", "a-b", "a.b", "a b", "\xc3\xa4"}) {
+    CHECK_MESSAGE(!is_label_name(name), name);
+  }
+}

@@ -42,6 +42,15 @@ struct Equal {
 
 }  // namespace
 
+bool is_label_name(std::string_view name) noexcept {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !name.empty() && is_letter(name[0]) && std::ranges::all_of(name, [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9');
+  });
+}
+
 std::string_view Labels::get(std::string_view name) const noexcept {
   for (const Label& pair : pairs_) {
     if (pair.name == name) {

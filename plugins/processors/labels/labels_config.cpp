@@ -1,21 +1,11 @@
 #include "plugins/processors/labels/labels_config.h"
 
-#include <algorithm>
-
+#include "tailrace/labels.h"
 #include "tailrace/regex.h"
 
 namespace tailrace::processors::labels {
 
 namespace {
-
-// As Loki and Prometheus want it: [a-zA-Z_][a-zA-Z0-9_]*
-bool is_label_name(std::string_view name) noexcept {
-  auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  return !name.empty() && is_letter(name[0]) &&
-         std::ranges::all_of(name, [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
-}
 
 std::string name_complaint(std::string_view name) {
   return is_label_name(name) ? std::string()
