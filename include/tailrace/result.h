@@ -20,6 +20,7 @@ enum class ErrorCode : uint8_t {
   io,           ///< Any other failure of a file or device.
   network,      ///< Connecting, sending or receiving failed.
   timeout,      ///< It did not end in time.
+  tls,          ///< A TLS handshake failed, or a certificate was not accepted.
   cancelled,    ///< We gave it up ourselves (shutdown, reload).
   corrupt,      ///< Our own state on disk does not verify.
   internal,     ///< A broken invariant that could be contained.
