@@ -1,0 +1,163 @@
+#include "cli/run.h"
+
+#include <atomic>
+#include <csignal>
+#include <thread>
+
+#include <fmt/format.h>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/metrics_registry.h"
+#include "cli/net_factory.h"
+#include "cli/progress.h"
+#include "loop/clock.h"
+#include "loop/uv_lane.h"
+#include "pipeline/engine.h"
+#include "pipeline/state_dir.h"
+
+namespace tailrace::cli {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+void prepare_process() {
+  // Files are many on a large node; the soft limit is for old programs that use select().
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  // Few arenas and fixed thresholds: what a burst took goes back to the system.
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// The threads that turn the lanes.
+class LaneThreads {
+ public:
+  explicit LaneThreads(uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) {
+      lanes_.push_back(std::make_unique<loop::UvLane>(i, count, loop::system_clock()));
+    }
+  }
+  std::vector<Lane*> lanes() const {
+    std::vector<Lane*> lanes;
+    for (const auto& lane : lanes_) {
+      lanes.push_back(lane.get());
+    }
+    return lanes;
+  }
+  void run() {
+    for (auto& lane : lanes_) {
+      threads_.emplace_back([&lane = *lane] {
+        // Signals are the main thread's.
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        pthread_setname_np(pthread_self(), fmt::format("lane-{}", lane.id()).c_str());
+        lane.run();
+      });
+    }
+  }
+  void stop_and_join() {
+    for (auto& lane : lanes_) {
+      lane->stop();
+    }
+    for (std::thread& thread : threads_) {
+      thread.join();
+    }
+    threads_.clear();
+  }
+
+ private:
+  std::vector<std::unique_ptr<loop::UvLane>> lanes_;
+  std::vector<std::thread> threads_;
+};
+
+int report(const Error& error) {
+  log_line(LogLevel::error, "agent", "start", error.message);
+  return 1;
+}
+
+}  // namespace
+
+int run_agent(const config::AgentConfig& config, const RunOptions& options) {
+  prepare_process();
+  auto state_dir = pipeline::StateDir::take(config.state_dir);
+  if (!state_dir) {
+    return report(state_dir.error());
+  }
+
+  MetricsRegistry registry;
+  const auto files = loop::make_posix_file_layer();
+  // The main thread's own loop: signals, the admin server.
+  loop::UvLane main_lane(config.lanes, config.lanes + 1, loop::system_clock());
+  LaneThreads threads(config.lanes);
+  LaneNetFactory net;
+  pipeline::EngineOptions engine_options;
+  engine_options.once = options.once;
+  pipeline::Engine engine(config, engine_options, threads.lanes(), *files, net, registry);
+  if (Status opened = engine.open(); !opened) {
+    return report(opened.error());
+  }
+
+  bool stopping = false;
+  auto stop = [&](const char* why) {
+    if (stopping) {
+      // A second signal: what is in memory only will be read again, or was not acknowledged.
+      log_line(LogLevel::warn, "agent", "stop", "told to stop again: leaving at once");
+      flush_log();
+      _exit(1);
+    }
+    stopping = true;
+    log_line(LogLevel::info, "agent", "stop",
+             fmt::format("{}: reading has stopped, delivering what is left for up to {} s", why,
+                         duration_cast<std::chrono::seconds>(config.shutdown_grace).count()));
+    engine.begin_stop(duration_cast<milliseconds>(config.shutdown_grace),
+                      [&] { main_lane.post([&] { main_lane.stop(); }); });
+  };
+  main_lane.on_signal(SIGTERM, [&] { stop("SIGTERM"); });
+  main_lane.on_signal(SIGINT, [&] { stop("SIGINT"); });
+  engine.on_finished([&] {
+    main_lane.post([&] {
+      if (!stopping) {
+        stop("everything is delivered");
+      }
+    });
+  });
+
+  threads.run();
+  engine.start();
+  log_line(LogLevel::info, "agent", "start",
+           fmt::format("running with {} lane{}, state in {}, memory limit {} MiB ({})",
+                       config.lanes, config.lanes == 1 ? "" : "s", config.state_dir,
+                       config.memory_limit.bytes >> 20, config.memory_limit_origin));
+  {
+    std::unique_ptr<Progress> progress;
+    if (options.once) {
+      progress = Progress::on_terminal(main_lane, registry);
+    }
+    main_lane.run();
+  }
+  threads.stop_and_join();
+  const Status closed = engine.close();
+  const uint64_t given_up = engine.records_given_up();
+  if (options.once && given_up != 0) {
+    log_line(LogLevel::error, "agent", "given_up",
+             fmt::format("{} records were dropped or refused; the lines above say why", given_up));
+  }
+  flush_log();
+  if (!closed) {
+    return report(closed.error());
+  }
+  return options.once && given_up != 0 ? 1 : 0;
+}
+
+}  // namespace tailrace::cli
