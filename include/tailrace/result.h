@@ -19,7 +19,6 @@ enum class ErrorCode : uint8_t {
   limit,        ///< One of our own configured limits is reached.
   io,           ///< Any other failure of a file or device.
   network,      ///< Connecting, sending or receiving failed.
-  tls,          ///< A certificate, theirs or ours, was refused.
   timeout,      ///< It did not end in time.
   tls,          ///< A TLS handshake failed, or a certificate was not accepted.
   cancelled,    ///< We gave it up ourselves (shutdown, reload).
