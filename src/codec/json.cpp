@@ -19,7 +19,7 @@ namespace {
 /// simdjson reads (and ignores) up to kBlockPadding bytes behind a text. Within a page that is safe
 /// whoever owns them; only a text near its end must be copied first. A checker that knows who owns
 /// what would rightly complain, so under one everything is copied.
-bool may_read_behind(std::string_view text) noexcept {
+bool may_read_behind([[maybe_unused]] std::string_view text) noexcept {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return false;
 #else
