@@ -124,6 +124,20 @@ bool ManualLane::turn(int turns) {
   return ran;
 }
 
+bool ManualLane::turn_until(const std::function<bool()>& done) {
+  for (;;) {
+    turn();
+    if (done()) {
+      return true;
+    }
+    std::unique_lock lock(posted_mutex_);
+    if (!was_posted_.wait_for(lock, std::chrono::seconds(30),
+                              [this] { return !posted_.empty(); })) {
+      return false;
+    }
+  }
+}
+
 void ManualLane::advance(std::chrono::milliseconds by) {
   const int64_t end = clock_.monotonic_ns() + Duration(by).count();
   turn();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <list>
@@ -44,6 +45,7 @@ class ManualLane final : public Lane {
   void post(std::function<void()> call) override {
     std::lock_guard lock(posted_mutex_);
     posted_.push_back(std::move(call));
+    was_posted_.notify_one();
   }
   void at_end_of_turn(std::function<void()> call) override {
     end_of_turn_.push_back(std::move(call));
@@ -54,6 +56,9 @@ class ManualLane final : public Lane {
 
   /// Runs everything that is ready, until nothing is (at most `turns` turns). True if anything ran.
   bool turn(int turns = 100000);
+  /// Turns until `done` holds, and waits for what other threads post meanwhile. False when nobody
+  /// posted anything for half a minute.
+  bool turn_until(const std::function<bool()>& done);
   /// Lets time pass step by step, timer by timer, turning in between.
   void advance(std::chrono::milliseconds by);
 
@@ -80,6 +85,7 @@ class ManualLane final : public Lane {
   Arena arena_;
   LabelInterner labels_;
   std::mutex posted_mutex_;
+  std::condition_variable was_posted_;
   std::deque<std::function<void()>> posted_;
   std::vector<std::function<void()>> end_of_turn_;
   std::deque<std::pair<std::function<void()>, std::function<void()>>> work_;
