@@ -1,0 +1,352 @@
+#include "net/http_channel.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "net/credentials.h"
+#include "version_info.h"
+
+namespace tailrace::net {
+
+namespace {
+
+constexpr int kMaxRedirects = 10;
+constexpr std::chrono::milliseconds kConnectTimeout{10000};
+constexpr const char* kErrorsName = "http_client_errors_total";
+constexpr const char* kErrorsHelp = "Calls that got no answer, by the kind of failure.";
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) {
+    const auto lower = [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+    return lower(x) == lower(y);
+  });
+}
+
+bool has_name(const Headers& headers, std::string_view name) {
+  return std::ranges::any_of(headers,
+                             [name](const auto& header) { return same_name(header.first, name); });
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+}  // namespace
+
+/// A call under way.
+struct HttpChannel::Flight {
+  Call call;
+  std::function<void(CallResult)> done;
+  std::unique_ptr<Timer> deadline;
+  const char* doing = "reading credentials";  // for the message of a timeout
+  int64_t started_ns = 0;
+  Url url;
+  std::string token;
+  bool token_renewed = false;
+  bool left_host = false;  // redirected to somebody who must not see our credentials
+  int redirects = 0;
+  std::unique_ptr<Transfer> transfer;
+};
+
+HttpChannel::HttpChannel(HttpClient& client, const HttpClientConfig& config, Metrics& metrics)
+    : client_(client),
+      config_(config),
+      complaint_(complaint(config)),
+      files_(client.lane(), files_of(config)),
+      connections_(metrics.counter("http_client_connections_opened_total",
+                                   "Connections opened to servers and proxies.")),
+      metrics_(metrics) {
+  for (const ErrorCode code : {ErrorCode::network, ErrorCode::timeout, ErrorCode::tls}) {
+    metrics.counter(kErrorsName, kErrorsHelp, {{"reason", to_string(code)}});
+  }
+  auto rules = ProxyRules::make(config.proxy_url, config.no_proxy,
+                                [](const char* name) { return std::getenv(name); });
+  if (rules) {
+    proxy_rules_ = std::move(*rules);
+  } else if (complaint_.empty()) {
+    complaint_ = "proxy from the environment: " + rules.error().message;
+  }
+  if (config.oauth2) {
+    tokens_ = std::make_unique<OAuth2Tokens>(client, *config.oauth2, config, metrics);
+  }
+}
+
+HttpChannel::~HttpChannel() = default;
+
+HttpChannel::Flight* HttpChannel::find(CallId id) {
+  const auto found = flights_.find(id);
+  return found == flights_.end() ? nullptr : found->second.get();
+}
+
+CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done) {
+  const CallId id = next_id_++;
+  auto owned = std::make_unique<Flight>();
+  Flight& flight = *owned;
+  flight.call = call;
+  flight.done = std::move(done);
+  flight.started_ns = client_.lane().clock().monotonic_ns();
+  flight.deadline = client_.lane().timer([this, id] {
+    if (const Flight* late = find(id)) {
+      fail_call(id, {ErrorCode::timeout, fmt::format("no answer within {} ms ({})",
+                                                     late->call.timeout.count(), late->doing)});
+    }
+  });
+  flight.deadline->start(call.timeout);
+  flights_.emplace(id, std::move(owned));
+
+  Status checked = check(call);
+  auto url = parse_url(call.url);
+  if (checked && !url) {
+    checked = tl::unexpected<Error>(url.error());
+  }
+  if (checked) {
+    flight.url = std::move(*url);
+  }
+  // In a turn of its own: nothing may call back before we have returned.
+  client_.lane().post([this, id, checked, alive = std::weak_ptr<char>(alive_)] {
+    if (alive.expired() || find(id) == nullptr) {
+      return;
+    }
+    if (checked) {
+      read_files(id);
+    } else {
+      fail_call(id, checked.error());
+    }
+  });
+  return id;
+}
+
+void HttpChannel::cancel(CallId id) {
+  flights_.erase(id);
+}
+
+Status HttpChannel::check(const Call& call) const {
+  if (!complaint_.empty()) {
+    return fail(ErrorCode::invalid, complaint_);
+  }
+  for (const auto& [name, value] : call.headers) {
+    // Values may come from records (a tenant by label): they must not make further headers.
+    if (!is_header_name(name) || !is_header_value(value)) {
+      return fail(ErrorCode::invalid,
+                  fmt::format("the header \"{}\" has an impossible name or value", name));
+    }
+  }
+  if (!is_header_name(call.method)) {
+    return fail(ErrorCode::invalid, "impossible HTTP method");
+  }
+  return {};
+}
+
+void HttpChannel::read_files(CallId id) {
+  // Not called once files_ is gone, and files_ goes with this.
+  files_.fresh([this, id](const Status& status, const auto& files) {
+    if (find(id) == nullptr) {
+      return;
+    }
+    if (!status) {
+      fail_call(id, status.error());
+      return;
+    }
+    if (files != used_files_) {
+      used_files_ = files;
+      tls_material_ = std::make_shared<TlsMaterial>(tls_material(config_.tls_config, *files));
+    }
+    get_token(id);
+  });
+}
+
+void HttpChannel::get_token(CallId id) {
+  if (!tokens_) {
+    resolve(id);
+    return;
+  }
+  find(id)->doing = "fetching an access token";
+  tokens_->get([this, id](const Result<std::string>& token) {
+    Flight* flight = find(id);
+    if (flight == nullptr) {
+      return;
+    }
+    if (!token) {
+      fail_call(id, token.error());
+      return;
+    }
+    flight->token = *token;
+    resolve(id);
+  });
+}
+
+void HttpChannel::resolve(CallId id) {
+  Flight& flight = *find(id);
+  flight.doing = "resolving the host";
+  const Proxy& proxy = proxy_rules_.for_url(flight.url);
+  const std::string host = proxy.url.empty() ? flight.url.host : proxy.host;
+  client_.resolver().resolve(
+      host, [this, id, &proxy, alive = std::weak_ptr<char>(alive_)](const auto& addresses) {
+        if (alive.expired() || find(id) == nullptr) {
+          return;
+        }
+        if (addresses) {
+          start_transfer(id, proxy, *addresses);
+        } else {
+          fail_call(id, addresses.error());
+        }
+      });
+}
+
+void HttpChannel::start_transfer(CallId id, const Proxy& proxy, const Addresses& addresses) {
+  Flight& flight = *find(id);
+  flight.doing = "connecting or waiting for the answer";
+  TransferSpec spec;
+  spec.method = flight.call.method;
+  spec.url = flight.url;
+  spec.header_lines = header_lines(flight);
+  spec.body = flight.call.body;
+  spec.proxy = proxy;
+  spec.addresses = addresses;
+  spec.tls = &config_.tls_config;
+  spec.tls_material = tls_material_;
+  spec.connect_timeout = kConnectTimeout;
+  if (config_.sigv4 && !flight.left_host) {
+    set_sigv4(spec);
+  }
+  flight.transfer.reset();  // gives its handle back for the next one
+  flight.transfer = std::make_unique<Transfer>(
+      client_, std::move(spec),
+      [this, id, host = proxy.url.empty() ? flight.url.host : proxy.host](TransferResult result) {
+        if (result.could_not_connect) {
+          client_.resolver().distrust(host);
+        }
+        on_answer(id, std::move(result));
+      });
+}
+
+void HttpChannel::on_answer(CallId id, TransferResult result) {
+  Flight& flight = *find(id);
+  if (result.opened_connection) {
+    connections_.increment();
+  }
+  if (!result.transport) {
+    fail_call(id, result.transport.error());
+    return;
+  }
+  if (!result.redirect_url.empty() && follow(flight, result)) {
+    if (flight.redirects > kMaxRedirects) {
+      fail_call(id, {ErrorCode::network, fmt::format("more than {} redirects", kMaxRedirects)});
+    } else {
+      resolve(id);
+    }
+    return;
+  }
+  if (result.status == 401 && tokens_ && !flight.token_renewed && !flight.left_host) {
+    flight.token_renewed = true;
+    tokens_->invalidate(flight.token);
+    get_token(id);
+    return;
+  }
+  finish(id, {{}, result.status, std::move(result.headers), std::move(result.body)});
+}
+
+bool HttpChannel::follow(Flight& flight, const TransferResult& result) {
+  if (!config_.follow_redirects) {
+    return false;
+  }
+  // Data stays data: a POST that became a GET would be answered 200 by many a login page, and
+  // taken for delivered. So 303, which asks for a GET, is followed only by one.
+  const bool keeps_method =
+      result.status == 301 || result.status == 302 || result.status == 307 || result.status == 308;
+  const bool is_read = flight.call.method == "GET" || flight.call.method == "HEAD";
+  if (!keeps_method && !(result.status == 303 && is_read)) {
+    return false;
+  }
+  auto target = parse_url(result.redirect_url);
+  if (!target) {
+    return false;
+  }
+  const bool downgraded = flight.url.scheme == "https" && target->scheme == "http";
+  if (target->host != flight.url.host || downgraded) {
+    flight.left_host = true;
+  }
+  flight.url = std::move(*target);
+  ++flight.redirects;
+  return true;
+}
+
+void HttpChannel::fail_call(CallId id, Error error) {
+  metrics_.counter(kErrorsName, kErrorsHelp, {{"reason", to_string(error.code)}}).increment();
+  CallResult result;
+  result.transport = tl::unexpected<Error>(std::move(error));
+  finish(id, std::move(result));
+}
+
+void HttpChannel::finish(CallId id, CallResult result) {
+  const auto node = flights_.extract(id);
+  const auto done = std::move(node.mapped()->done);
+  // The flight ends first: the body may go, and a new call may reuse the handle and connection.
+  node.mapped()->transfer.reset();
+  done(std::move(result));  // may destroy this
+}
+
+std::vector<std::string> HttpChannel::header_lines(const Flight& flight) const {
+  std::vector<std::string> lines;
+  const auto add = [&lines](std::string_view name, std::string_view value) {
+    // libcurl takes "Name:" for "leave this header out", and "Name;" for an empty one.
+    lines.push_back(value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value));
+  };
+  const Headers& own = flight.call.headers;
+  for (const auto& [name, value] : own) {
+    const bool is_secret = same_name(name, "authorization") || same_name(name, "cookie");
+    if (!flight.left_host || !is_secret) {
+      add(name, value);
+    }
+  }
+  if (!flight.left_host) {
+    for (const auto& [name, value] : config_.headers) {
+      if (!has_name(own, name)) {
+        add(name, value);
+      }
+    }
+    const std::string authorization =
+        tokens_ ? "Bearer " + flight.token : authorization_value(config_, *used_files_);
+    if (!authorization.empty() && is_header_value(authorization)) {
+      add("Authorization", authorization);
+    }
+  }
+  if (!has_name(own, "user-agent") && !config_.headers.contains("User-Agent")) {
+    add("User-Agent", "tailrace/" TAILRACE_VERSION);
+  }
+  if (!has_name(own, "content-type") && !config_.sigv4) {
+    lines.emplace_back("Content-Type:");  // libcurl would say it is a form
+  }
+  const std::string& server_name = config_.tls_config.server_name;
+  if (flight.url.scheme == "https" && !server_name.empty() && !has_name(own, "host")) {
+    const bool is_v6 = flight.url.host.find(':') != std::string::npos;
+    const std::string host = is_v6 ? "[" + flight.url.host + "]" : flight.url.host;
+    add("Host", flight.url.port == 443 ? host : fmt::format("{}:{}", host, flight.url.port));
+  }
+  return lines;
+}
+
+void HttpChannel::set_sigv4(TransferSpec& spec) const {
+  const SigV4& sigv4 = *config_.sigv4;
+  spec.aws_sigv4 = "aws:amz";
+  if (!sigv4.region.empty() || !sigv4.service.empty()) {
+    spec.aws_sigv4 += fmt::format(":{}:{}", sigv4.region, sigv4.service);
+  }
+  if (!sigv4.access_key.empty()) {
+    spec.aws_user_pwd = fmt::format("{}:{}", sigv4.access_key, sigv4.secret_key.text);
+    return;
+  }
+  spec.aws_user_pwd =
+      fmt::format("{}:{}", environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"));
+  const std::string session = environment("AWS_SESSION_TOKEN");
+  if (!session.empty()) {
+    spec.header_lines.push_back("X-Amz-Security-Token: " + session);
+  }
+}
+
+}  // namespace tailrace::net

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "tailrace/channel.h"
+#include "tailrace/http.h"
+#include "tailrace/metrics.h"
+
+#include "net/http_client.h"
+#include "net/oauth2_tokens.h"
+#include "net/proxy.h"
+#include "net/transfer.h"
+#include "net/watched_files.h"
+
+namespace tailrace::net {
+
+/// Calls with one set of client options: credentials, TLS, proxy, redirects.
+///
+/// A call goes through: files (passwords, certificates) no older than a second; an access token
+/// where OAuth 2.0 is used; the address; the transfer; and again from the address on for a
+/// redirect, or from the token on, once, when the server answers 401.
+/// Lane: the client's.
+class HttpChannel final : public Channel {
+ public:
+  HttpChannel(HttpClient& client, const HttpClientConfig& config, Metrics& metrics);
+  ~HttpChannel() override;
+  HttpChannel(const HttpChannel&) = delete;
+  HttpChannel& operator=(const HttpChannel&) = delete;
+
+  CallId call(const Call& call, std::function<void(CallResult)> done) override;
+  void cancel(CallId id) override;
+
+ private:
+  struct Flight;
+
+  Flight* find(CallId id);
+  Status check(const Call& call) const;
+  void read_files(CallId id);
+  void get_token(CallId id);
+  void resolve(CallId id);
+  void start_transfer(CallId id, const Proxy& proxy, const Addresses& addresses);
+  void on_answer(CallId id, TransferResult result);
+  bool follow(Flight& flight, const TransferResult& result);
+  void fail_call(CallId id, Error error);
+  void finish(CallId id, CallResult result);
+  std::vector<std::string> header_lines(const Flight& flight) const;
+  void set_sigv4(TransferSpec& spec) const;
+
+  HttpClient& client_;
+  const HttpClientConfig config_;
+  std::string complaint_;
+  ProxyRules proxy_rules_;
+  WatchedFiles files_;
+  std::shared_ptr<const WatchedFiles::Contents> used_files_;
+  std::shared_ptr<const TlsMaterial> tls_material_;
+  std::unique_ptr<OAuth2Tokens> tokens_;
+
+  Counter& connections_;
+  Metrics& metrics_;
+
+  CallId next_id_ = 1;
+  std::map<CallId, std::unique_ptr<Flight>> flights_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace tailrace::net

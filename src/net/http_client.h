@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "tailrace/channel.h"
+#include "tailrace/http.h"
+#include "tailrace/lane.h"
+#include "tailrace/metrics.h"
+
+#include "net/resolver.h"
+
+namespace tailrace::net {
+
+/// All HTTP requests of one lane: libcurl's multi handle driven by the lane's loop, with the
+/// connections, name look-ups and TLS sessions that its channels share.
+///
+/// Lane:     the one given; made on the main thread before the lane runs.
+/// Lifetime: outlives its channels.
+class HttpClient {
+ public:
+  struct Limits {
+    /// Connections kept open without a request on them, over all servers.
+    long idle_connections = 100;
+  };
+
+  explicit HttpClient(Lane& lane) : HttpClient(lane, Limits{}) {}
+  HttpClient(Lane& lane, Limits limits);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// A way to servers with these options. complaint(config) is empty, or every call fails with it.
+  std::unique_ptr<Channel> channel(const HttpClientConfig& config, Metrics& metrics);
+
+  // What follows is for the channels.
+
+  using Done = std::function<void(CURLcode)>;
+  Lane& lane() noexcept { return lane_; }
+  Resolver& resolver() noexcept { return resolver_; }
+  /// A handle with all options at their defaults, and back. Never null.
+  CURL* take_handle();
+  void give_back(CURL* handle);
+  /// Runs the prepared transfer. `done` runs once, from the loop, after libcurl has let go of the
+  /// handle; not after stop().
+  void start(CURL* handle, Done done);
+  void stop(CURL* handle);
+
+ private:
+  static int on_socket(CURL* handle, curl_socket_t socket, int what, void* self, void*);
+  static int on_timer(CURLM* multi, long timeout_ms, void* self);
+  void act(curl_socket_t socket, int events);
+  void collect();
+
+  Lane& lane_;
+  Resolver resolver_;
+  CURLM* multi_;
+  std::unique_ptr<Timer> timer_;
+  std::map<curl_socket_t, std::unique_ptr<FdWatch>> watches_;
+  std::unordered_map<CURL*, Done> running_;
+  std::vector<CURL*> spare_;
+};
+
+}  // namespace tailrace::net

@@ -1,0 +1,263 @@
+#include "net/transfer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace tailrace::net {
+
+namespace {
+
+constexpr size_t kMaxAnswerBytes = 64 * 1024;
+// So much more is read to keep the connection usable; a longer answer costs its connection.
+constexpr size_t kMaxDiscardedBytes = 1024 * 1024;
+constexpr size_t kMaxAnswerHeaders = 100;
+// Load balancers close idle connections after 60 s; a request sent at that moment is lost.
+constexpr long kMaxIdleSeconds = 50;
+// Reconnecting now and then spreads load over servers that joined later.
+constexpr long kMaxConnectionSeconds = 600;
+
+std::string bracketed(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+void append(curl_slist*& list, const std::string& line) {
+  list = curl_slist_append(list, line.c_str());
+}
+
+ErrorCode error_code_of(CURLcode code, std::string_view text) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return ErrorCode::timeout;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_USE_SSL_FAILED:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
+      return ErrorCode::tls;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+      // With TLS 1.3 a server refuses our certificate after the handshake: it shows only here.
+      return text.find("alert") != std::string_view::npos ? ErrorCode::tls : ErrorCode::network;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+      return ErrorCode::invalid;
+    default:
+      return ErrorCode::network;
+  }
+}
+
+/// Not copied by libcurl: `text` outlives the transfer.
+curl_blob borrowed_blob(const std::string& text) {
+  return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};
+}
+
+}  // namespace
+
+Transfer::Transfer(HttpClient& client, TransferSpec spec, std::function<void(TransferResult)> done)
+    : client_(client),
+      spec_(std::move(spec)),
+      done_(std::move(done)),
+      handle_(client.take_handle()) {
+  curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, error_text_);
+  curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle_, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  curl_easy_setopt(handle_, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
+  set_request();
+  set_route();
+  if (spec_.url.scheme == "https" || spec_.proxy.url.starts_with("https:")) {
+    set_tls();
+  }
+  client_.start(handle_, [this](CURLcode code) { finish(code); });
+}
+
+Transfer::~Transfer() {
+  client_.stop(handle_);
+  client_.give_back(handle_);
+  curl_slist_free_all(header_list_);
+  curl_slist_free_all(resolve_list_);
+  curl_slist_free_all(connect_to_list_);
+}
+
+bool Transfer::is_connected() const {
+  curl_off_t pretransfer_us = 0;
+  curl_easy_getinfo(handle_, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us);
+  return pretransfer_us > 0;
+}
+
+void Transfer::set_request() {
+  curl_easy_setopt(handle_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  const bool is_plain_get = spec_.method == "GET" && spec_.body.empty();
+  if (spec_.method == "HEAD") {
+    curl_easy_setopt(handle_, CURLOPT_NOBODY, 1L);
+  } else if (!is_plain_get) {
+    // The size first: without it libcurl takes the body for text and looks for its end.
+    curl_easy_setopt(handle_, CURLOPT_POST, 1L);
+    curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(spec_.body.size()));
+    curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, spec_.body.empty() ? "" : spec_.body.data());
+    if (spec_.method != "POST") {
+      curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, spec_.method.c_str());
+    }
+  }
+  for (const std::string& line : spec_.header_lines) {
+    append(header_list_, line);
+  }
+  if (spec_.aws_sigv4.empty()) {
+    append(header_list_, "Expect:");
+  } else {
+    // libcurl would sign the suppressed header too, and the server would find another signature:
+    // here the header goes out, but nobody waits for its answer.
+    curl_easy_setopt(handle_, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+    curl_easy_setopt(handle_, CURLOPT_AWS_SIGV4, spec_.aws_sigv4.c_str());
+    curl_easy_setopt(handle_, CURLOPT_USERPWD, spec_.aws_user_pwd.c_str());
+  }
+  curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, header_list_);
+  curl_easy_setopt(handle_, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
+  curl_easy_setopt(handle_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+void Transfer::set_route() {
+  curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(std::max<int64_t>(spec_.connect_timeout.count(), 1)));
+  curl_easy_setopt(handle_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(handle_, CURLOPT_MAXAGE_CONN, kMaxIdleSeconds);
+  curl_easy_setopt(handle_, CURLOPT_MAXLIFETIME_CONN, kMaxConnectionSeconds);
+  // Our own rules decide; "" keeps libcurl from reading the environment.
+  curl_easy_setopt(handle_, CURLOPT_PROXY, spec_.proxy.url.c_str());
+  curl_easy_setopt(handle_, CURLOPT_NOPROXY, "");
+
+  Url url = spec_.url;
+  const std::string& server_name = spec_.tls->server_name;
+  if (url.scheme == "https" && !server_name.empty() && server_name != url.host) {
+    // libcurl takes name for SNI and certificate from the URL: so the URL gets the wanted name,
+    // and the connection goes where the caller's URL says.
+    append(connect_to_list_, fmt::format("{}:{}:{}:{}", bracketed(server_name), url.port,
+                                         bracketed(url.host), url.port));
+    curl_easy_setopt(handle_, CURLOPT_CONNECT_TO, connect_to_list_);
+    url.host = server_name;
+  }
+  curl_easy_setopt(handle_, CURLOPT_URL, to_string(url).c_str());
+
+  const bool by_proxy = !spec_.proxy.url.empty();
+  const std::string& host = by_proxy ? spec_.proxy.host : spec_.url.host;
+  const uint16_t port = by_proxy ? spec_.proxy.port : spec_.url.port;
+  if (!is_numeric_address(host)) {
+    // '+' lets the entry grow old: what is not asked for any more does not stay for ever.
+    std::string entry = fmt::format("+{}:{}:", host, port);
+    for (const std::string& address : *spec_.addresses) {
+      entry += (entry.back() == ':' ? "" : ",") + bracketed(address);
+    }
+    append(resolve_list_, entry);
+    curl_easy_setopt(handle_, CURLOPT_RESOLVE, resolve_list_);
+  }
+}
+
+void Transfer::set_tls() {
+  const TlsClientConfig& tls = *spec_.tls;
+  const long version =
+      tls.min_version == TlsVersion::tls13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
+  curl_easy_setopt(handle_, CURLOPT_SSLVERSION, version);
+  curl_easy_setopt(handle_, CURLOPT_PROXY_SSLVERSION, version);
+  if (tls.insecure_skip_verify) {
+    curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl_easy_setopt(handle_, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(handle_, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
+  }
+  const TlsMaterial& material = *spec_.tls_material;
+  if (!material.ca.empty()) {
+    const curl_blob ca = borrowed_blob(material.ca);
+    curl_easy_setopt(handle_, CURLOPT_CAINFO_BLOB, &ca);
+    curl_easy_setopt(handle_, CURLOPT_PROXY_CAINFO_BLOB, &ca);
+  }
+  if (!material.cert.empty()) {
+    const curl_blob cert = borrowed_blob(material.cert);
+    const curl_blob key = borrowed_blob(material.key);
+    curl_easy_setopt(handle_, CURLOPT_SSLCERTTYPE, "PEM");
+    curl_easy_setopt(handle_, CURLOPT_SSLCERT_BLOB, &cert);
+    curl_easy_setopt(handle_, CURLOPT_SSLKEYTYPE, "PEM");
+    curl_easy_setopt(handle_, CURLOPT_SSLKEY_BLOB, &key);
+  }
+}
+
+void Transfer::finish(CURLcode code) {
+  long status = 0;
+  curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+  long connects = 0;
+  curl_easy_getinfo(handle_, CURLINFO_NUM_CONNECTS, &connects);
+  TransferResult result = std::move(result_);
+  result.opened_connection = connects > 0;
+  if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && has_enough_)) {
+    result.status = static_cast<int>(status);
+    char* redirect = nullptr;
+    curl_easy_getinfo(handle_, CURLINFO_REDIRECT_URL, &redirect);
+    result.redirect_url = redirect == nullptr ? "" : redirect;
+  } else {
+    const std::string_view text = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
+    result.could_not_connect =
+        !is_connected() && (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT);
+    result.transport = fail(error_code_of(code, text), std::string(text));
+    result.headers.clear();
+    result.body.clear();
+  }
+  const auto done = std::move(done_);
+  done(std::move(result));  // may destroy this
+}
+
+size_t Transfer::on_header(char* data, size_t size, size_t count, void* self) {
+  auto& result = static_cast<Transfer*>(self)->result_;
+  std::string_view line(data, size * count);
+  if (line.starts_with("HTTP/")) {
+    result.headers.clear();  // what came before were headers of a 1xx answer
+    return size * count;
+  }
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos || result.headers.size() >= kMaxAnswerHeaders) {
+    return size * count;
+  }
+  std::string name(line.substr(0, colon));
+  std::ranges::transform(name, name.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  });
+  std::string_view value = line.substr(colon + 1);
+  const size_t first = value.find_first_not_of(" \t\r\n");
+  const size_t last = value.find_last_not_of(" \t\r\n");
+  value =
+      first == std::string_view::npos ? std::string_view() : value.substr(first, last - first + 1);
+  result.headers.emplace_back(std::move(name), std::string(value));
+  return size * count;
+}
+
+size_t Transfer::on_body(char* data, size_t size, size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const size_t bytes = size * count;
+  std::string& body = transfer.result_.body;
+  const size_t kept = std::min(bytes, kMaxAnswerBytes - body.size());
+  body.append(data, kept);
+  transfer.discarded_ += bytes - kept;
+  if (transfer.discarded_ > kMaxDiscardedBytes) {
+    transfer.has_enough_ = true;
+    return 0;
+  }
+  return bytes;
+}
+
+}  // namespace tailrace::net

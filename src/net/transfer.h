@@ -1,0 +1,85 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "tailrace/channel.h"
+#include "tailrace/http.h"
+#include "tailrace/url.h"
+
+#include "net/http_client.h"
+#include "net/proxy.h"
+#include "net/resolver.h"
+
+namespace tailrace::net {
+
+/// What TLS needs as PEM text; "" = not given. Shared by the transfers that use it.
+struct TlsMaterial {
+  std::string ca;
+  std::string cert;
+  std::string key;
+};
+
+/// One HTTP request, with everything decided: who, by which way, with which credentials.
+struct TransferSpec {
+  std::string method;
+  Url url;
+  std::vector<std::string> header_lines;  // "Name: value"
+  std::string_view body;                  // borrowed until the transfer is over
+  Proxy proxy;                            // url "" = none
+  Addresses addresses;                    // of the proxy where there is one, else of the URL's host
+  const TlsClientConfig* tls = nullptr;
+  std::shared_ptr<const TlsMaterial> tls_material;
+  std::string aws_sigv4;     // libcurl's "aws:amz:<region>:<service>", or ""
+  std::string aws_user_pwd;  // "<access key>:<secret key>"
+  std::chrono::milliseconds connect_timeout{10000};
+};
+
+struct TransferResult {
+  Status transport;
+  int status = 0;
+  Headers headers;  // names in lower case
+  std::string body;
+  std::string redirect_url;  // absolute; "" = none
+  bool opened_connection = false;
+  bool could_not_connect = false;  // the address may be the culprit
+};
+
+/// A transfer under way. Destroying it cancels it.
+class Transfer {
+ public:
+  /// `done` runs once, from the loop; it may destroy the transfer.
+  Transfer(HttpClient& client, TransferSpec spec, std::function<void(TransferResult)> done);
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  bool is_connected() const;
+
+ private:
+  void set_request();
+  void set_route();
+  void set_tls();
+  void finish(CURLcode code);
+  static size_t on_header(char* data, size_t size, size_t count, void* self);
+  static size_t on_body(char* data, size_t size, size_t count, void* self);
+
+  HttpClient& client_;
+  const TransferSpec spec_;
+  std::function<void(TransferResult)> done_;
+  CURL* handle_;
+  curl_slist* header_list_ = nullptr;
+  curl_slist* resolve_list_ = nullptr;
+  curl_slist* connect_to_list_ = nullptr;
+  TransferResult result_;
+  size_t discarded_ = 0;
+  bool has_enough_ = false;  // we ended an endless answer ourselves
+  char error_text_[CURL_ERROR_SIZE] = "";
+};
+
+}  // namespace tailrace::net
