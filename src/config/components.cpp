@@ -120,7 +120,9 @@ void read_options(const ConfigValue& map, ComponentConfig& component, ConfigCont
                          "retry.min_backoff must not be longer than retry.max_backoff");
     }
   }
-  if (ok && component.plugin->validate != nullptr) {
+  if (!ok) {
+    component.config.reset();  // half-read options would only lead to errors that are none
+  } else if (component.plugin->validate != nullptr) {
     component.plugin->validate(component.config.get(), map, context);
   }
 }

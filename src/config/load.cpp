@@ -97,11 +97,10 @@ auto place_of(const ConfigIssue& issue) {
 std::vector<ConfigIssue> in_order(std::vector<ConfigIssue> issues, size_t parsed) {
   std::vector<ConfigIssue> out;
   for (size_t i = 0; i < issues.size(); ++i) {
-    const auto parsed_end = issues.begin() + static_cast<ptrdiff_t>(std::min(parsed, i));
     const bool follows =
-        i >= parsed && std::any_of(issues.begin(), parsed_end, [&](const auto& cause) {
-          return place_of(cause) == place_of(issues[i]);
-        });
+        i >= parsed &&
+        std::any_of(issues.begin(), issues.begin() + static_cast<ptrdiff_t>(parsed),
+                    [&](const auto& cause) { return place_of(cause) == place_of(issues[i]); });
     if (!follows) {
       out.push_back(issues[i]);
     }
@@ -144,7 +143,7 @@ std::optional<AgentConfig> load(const std::string& path, PluginTable plugins,
                                 ConfigIssues& issues) {
   const auto text = read_file(path, kMaxConfigBytes);
   if (!text) {
-    issues.add({}, "", text.error().message);
+    issues.add({}, "", fmt::format("cannot be read: {}", text.error().message));
     return std::nullopt;
   }
   auto config = load_text(*text, plugins, issues);

@@ -10,11 +10,11 @@
 namespace tailrace::config {
 namespace {
 
-tl::unexpected<Error> cannot_read(const std::string& path, int error) {
+tl::unexpected<Error> from_errno(int error) {
   const ErrorCode code = error == ENOENT                     ? ErrorCode::not_found
                          : error == EACCES || error == EPERM ? ErrorCode::permission
                                                              : ErrorCode::io;
-  return fail(code, fmt::format("cannot read {}: {}", path, std::strerror(error)));
+  return fail(code, std::strerror(error));
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
                                                              &std::fclose);
   if (!file) {
-    return cannot_read(path, errno);
+    return from_errno(errno);
   }
   std::string content;
   char block[16 * 1024];
@@ -31,15 +31,14 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes) {
     const size_t size = std::fread(block, 1, sizeof block, file.get());
     content.append(block, size);
     if (content.size() > max_bytes) {
-      return fail(ErrorCode::limit,
-                  fmt::format("cannot read {}: it is larger than {} bytes", path, max_bytes));
+      return fail(ErrorCode::limit, fmt::format("larger than {} bytes", max_bytes));
     }
     if (size < sizeof block) {
       break;
     }
   }
   if (std::ferror(file.get()) != 0) {
-    return cannot_read(path, errno);
+    return from_errno(errno);
   }
   return content;
 }

@@ -53,7 +53,8 @@ std::optional<std::string> from_environment(std::string_view name_and_default, C
 std::optional<std::string> from_file(const std::string& path, Complaint& wrong) {
   auto content = read_file(path, kMaxFileBytes);
   if (!content) {
-    wrong = {content.error().message, "the agent's user must be able to read the file"};
+    wrong = {fmt::format("cannot read {}: {}", path, content.error().message),
+             "the agent's user must be able to read the file"};
     return std::nullopt;
   }
   if (content->ends_with('\n')) {

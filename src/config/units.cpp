@@ -139,7 +139,7 @@ std::string print_size(ByteSize size) {
     if (!unit.name.empty() && unit.name.size() != 1 && unit.name.ends_with('B') &&
         unit.name != "kB" && size.bytes % unit.factor == 0) {
       std::string text = fmt::format("{}{}", size.bytes / unit.factor, unit.name);
-      if (text.size() < shortest.size()) {
+      if (text.size() <= shortest.size()) {
         shortest = std::move(text);
       }
     }
