@@ -52,7 +52,6 @@ ErrorCode error_code_of(CURLcode code, std::string_view text) {
       // With TLS 1.3 a server refuses our certificate after the handshake: it shows only here.
       return text.find("alert") != std::string_view::npos ? ErrorCode::tls : ErrorCode::network;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_BAD_FUNCTION_ARGUMENT:
       return ErrorCode::invalid;
     default:
