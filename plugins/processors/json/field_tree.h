@@ -1,0 +1,74 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/json.h"
+
+namespace tailrace::processors::json {
+
+/// What a field is wanted for.
+struct Target {
+  enum class Kind : uint8_t {
+    value,     ///< Slot `index` of the wanted values.
+    severity,  ///< `index` is a LevelScale.
+    hint_pid,  ///< These tell whose numeric levels they are.
+    hint_host,
+    hint_version,
+    hint_time,
+  };
+  Kind kind = Kind::value;
+  uint8_t index = 0;
+  bool takes_objects = false;  ///< As their raw text.
+};
+
+/// The wanted fields of an object, arranged for looking up the keys of a document.
+///
+/// A path `a.b` stands for the key "a.b" and for the key "b" within the object at "a".
+class FieldTree {
+ public:
+  struct Field {
+    std::string key;
+    std::vector<Target> targets;
+    std::unique_ptr<FieldTree> inner;  // wanted fields of the object at this key, or null
+  };
+
+  void add(std::string_view path, Target target);
+  /// The same, but where the object at "a" is wanted as a whole already, only the key "a.b".
+  void add_unless_taken(std::string_view path, Target target);
+  /// To be called once after the last add, before find.
+  void finish();
+
+  const Field* find(codec::JsonRawKey key) const noexcept {
+    const uint8_t first = first_[static_cast<uint8_t>(key.first())];
+    if (first == kNone) [[likely]] {
+      return nullptr;
+    }
+    for (size_t i = first; i < fields_.size() && fields_[i].key[0] == key.first(); ++i) {
+      if (key.is(fields_[i].key)) {
+        return &fields_[i];
+      }
+    }
+    return nullptr;
+  }
+  bool empty() const noexcept { return fields_.empty(); }
+
+ private:
+  static constexpr uint8_t kNone = 255;
+
+  Field& field(std::string_view key);
+  bool takes_object(std::string_view key) const noexcept;
+  void add(std::string_view path, Target target, bool yield);
+
+  std::vector<Field> fields_;  // after finish(): sorted by key
+  std::array<uint8_t, 256> first_{};
+};
+
+/// Why a path cannot be used, or "".
+std::string path_complaint(std::string_view path);
+
+}  // namespace tailrace::processors::json
