@@ -139,6 +139,22 @@ bool JsonValue::text(std::string_view& out) {
   }
 }
 
+std::optional<JsonObject> JsonValue::object() {
+  simdjson::ondemand::object object;
+  if (value_.get_object().get(object) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  return JsonObject(object, source_);
+}
+
+std::optional<JsonValue> JsonObject::find(std::string_view name) {
+  simdjson::ondemand::value value;
+  if (object_.find_field_unordered(name).get(value) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  return JsonValue(value, source_);
+}
+
 bool JsonReader::start(std::string_view text, Arena& arena,
                        simdjson::ondemand::document& document) {
   if (text.empty()) {
@@ -153,6 +169,14 @@ bool JsonReader::start(std::string_view text, Arena& arena,
     std::memcpy(copy_.get(), text.data(), text.size());
     parsed = copy_.get();
   }
+  return start_padded({parsed, text.size()}, text.data(), arena, document);
+}
+
+bool JsonReader::start_padded(std::string_view text, const char* original, Arena& arena,
+                              simdjson::ondemand::document& document) {
+  if (text.empty()) {
+    return false;
+  }
   if (capacity_ < text.size()) {
     // By powers of two, or every line that is a byte longer than the last would allocate.
     capacity_ = std::bit_ceil(std::max(text.size(), kLeastCapacity));
@@ -161,8 +185,8 @@ bool JsonReader::start(std::string_view text, Arena& arena,
       return false;
     }
   }
-  source_ = {parsed, text.data(), &arena};
-  const simdjson::padded_string_view padded(parsed, text.size(), text.size() + kBlockPadding);
+  source_ = {text.data(), original, &arena};
+  const simdjson::padded_string_view padded(text.data(), text.size(), text.size() + kBlockPadding);
   return parser_.iterate(padded).get(document) == simdjson::SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include <simdjson.h>
@@ -63,6 +64,8 @@ class JsonRawKey {
   const char* at_;  // behind the opening quote
 };
 
+class JsonObject;
+
 /// A value that was met while walking an object or array. Read it at most once, and before the
 /// walk goes on.
 class JsonValue {
@@ -87,9 +90,25 @@ class JsonValue {
   /// Walks a nested array: visit(JsonValue& value) -> bool go_on.
   template <class F>
   bool each_item(F&& visit);
+  /// Steps into a nested object, to ask for fields by name; nothing when this is none.
+  std::optional<JsonObject> object();
 
  private:
   simdjson::ondemand::value value_;
+  const detail::JsonSource& source_;
+};
+
+/// An object whose fields are asked for by name, in any order. Finish with one value before asking
+/// for the next.
+class JsonObject {
+ public:
+  JsonObject(simdjson::ondemand::object object, const detail::JsonSource& source) noexcept
+      : object_(object), source_(source) {}
+  /// The first field of that name (compared as written), or nothing: not there, or broken.
+  std::optional<JsonValue> find(std::string_view name);
+
+ private:
+  simdjson::ondemand::object object_;
   const detail::JsonSource& source_;
 };
 
@@ -108,6 +127,18 @@ class JsonReader {
     simdjson::ondemand::document document;
     simdjson::ondemand::object object;
     if (!start(text, arena, document) || document.get_object().get(object) != simdjson::SUCCESS) {
+      return false;
+    }
+    return walk(object, source_, visit);
+  }
+
+  /// The same for a text with kBlockPadding readable bytes behind it: never copied.
+  template <class F>
+  bool each_padded_field(std::string_view text, Arena& arena, F&& visit) {
+    simdjson::ondemand::document document;
+    simdjson::ondemand::object object;
+    if (!start_padded(text, text.data(), arena, document) ||
+        document.get_object().get(object) != simdjson::SUCCESS) {
       return false;
     }
     return walk(object, source_, visit);
@@ -164,6 +195,8 @@ class JsonReader {
 
  private:
   bool start(std::string_view text, Arena& arena, simdjson::ondemand::document& document);
+  bool start_padded(std::string_view text, const char* original, Arena& arena,
+                    simdjson::ondemand::document& document);
 
   simdjson::ondemand::parser parser_;
   size_t capacity_ = 0;

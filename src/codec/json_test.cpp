@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codec/docker_line.h"
+#include "codec/padded_bytes.h"
 
 using namespace tailrace;  // NOLINT(google-build-using-namespace): a test
 using codec::JsonReader;
@@ -184,6 +185,32 @@ TEST_CASE("JsonReader: long and short texts in turn, and after release") {
   reader.release();
   CHECK(reader.memory_bytes() == 0);
   CHECK(reader.each_field("{}", arena, [](std::string_view, JsonValue&) { return true; }));
+}
+
+TEST_CASE("JsonReader: fields by name, in whatever order they come") {
+  JsonReader reader;
+  Arena arena;
+  const auto padded = codec::PaddedBytes::copy_of(
+      R"({"x":{"values":[1,[2,"}"]],"stream":{"a":"b"},"last":"z"},"y":5})");
+  std::string seen;
+  REQUIRE(
+      reader.each_padded_field(padded.view(), arena, [&](std::string_view key, JsonValue& value) {
+        seen += std::string(key) + ":";
+        auto object = value.object();
+        if (!object) {
+          seen += "none;";
+          return true;
+        }
+        for (const char* name : {"stream", "values", "nope", "last"}) {
+          std::string_view text = "-";
+          if (auto found = object->find(name)) {
+            CHECK(found->text(text));
+          }
+          seen += std::string(text) + ";";
+        }
+        return true;
+      }));
+  CHECK(seen == R"(x:{"a":"b"};[1,[2,"}"]];-;z;y:none;)");
 }
 
 TEST_CASE("DockerLineParser: the usual shapes") {
