@@ -1,0 +1,137 @@
+#include <functional>
+#include <iostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/plugin_table.h"
+#include "cli/run.h"
+#include "cli/write_docs.h"
+#include "config/docs.h"
+#include "config/json_schema.h"
+#include "version_info.h"
+
+namespace tailrace::cli {
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/tailrace/tailrace.yaml";
+
+struct Arguments {
+  std::string config = kDefaultConfig;
+  bool once = false;
+  std::optional<LogFormat> log_format;
+  std::optional<LogLevel> log_level;
+  bool json_schema = false;
+  std::string docs_to_write;
+  std::string docs_to_check;
+};
+
+int run(const Arguments& arguments) {
+  auto config = load_or_explain(arguments.config, plugin_table(), std::cerr);
+  if (!config) {
+    return kBadConfig;
+  }
+  config->log.level = arguments.log_level.value_or(config->log.level);
+  config->log.format = arguments.log_format.value_or(config->log.format);
+  configure_log(config->log.level, config->log.format);
+  return run_agent(*config, {.once = arguments.once});
+}
+
+int docs(const Arguments& arguments) {
+  if (!arguments.docs_to_write.empty()) {
+    return write_docs(arguments.docs_to_write, DocsMode::write, plugin_table(), std::cout,
+                      std::cerr);
+  }
+  if (!arguments.docs_to_check.empty()) {
+    return write_docs(arguments.docs_to_check, DocsMode::check, plugin_table(), std::cout,
+                      std::cerr);
+  }
+  std::cout << (arguments.json_schema ? config::json_schema(plugin_table())
+                                      : config::reference(plugin_table()));
+  return kOk;
+}
+
+void add_config_option(CLI::App& command, Arguments& arguments) {
+  command.add_option("-c,--config", arguments.config, "The configuration file.")
+      ->capture_default_str()
+      ->type_name("FILE");
+}
+
+/// Adds the subcommands; the one that is chosen sets `action`.
+void declare(CLI::App& app, Arguments& arguments, std::function<int()>& action) {
+  app.require_subcommand(0, 1);
+  app.set_version_flag("--version", "tailrace " TAILRACE_VERSION);
+
+  CLI::App* command = app.add_subcommand("run", "Run the agent until it is told to stop.");
+  add_config_option(*command, arguments);
+  command->add_flag("--once", arguments.once,
+                    "Read everything there is, deliver it, and end; 0 only if nothing was lost.");
+  const std::map<std::string, LogFormat> formats = {{"text", LogFormat::text},
+                                                    {"json", LogFormat::json}};
+  command
+      ->add_option("--log-format", arguments.log_format,
+                   "Of the agent's own log on stderr, instead of agent.log.format.")
+      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->type_name("text|json");
+  const std::map<std::string, LogLevel> levels = {{"trace", LogLevel::trace},
+                                                  {"debug", LogLevel::debug},
+                                                  {"info", LogLevel::info},
+                                                  {"warn", LogLevel::warn},
+                                                  {"error", LogLevel::error}};
+  command
+      ->add_option("--log-level", arguments.log_level,
+                   "Least important lines to write, instead of agent.log.level.")
+      ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->type_name("trace|debug|info|warn|error");
+  command->callback([&] { action = [&] { return run(arguments); }; });
+
+  command = app.add_subcommand("check", "Check a configuration and report everything wrong in it.");
+  add_config_option(*command, arguments);
+  command->callback([&] {
+    action = [&] { return check(arguments.config, plugin_table(), std::cout, std::cerr); };
+  });
+
+  command = app.add_subcommand("docs", "Print the reference of all options, in Markdown.");
+  CLI::Option* schema = command->add_flag("--json-schema", arguments.json_schema,
+                                          "Print a JSON Schema of the configuration instead.");
+  CLI::Option* write = command
+                           ->add_option("--write", arguments.docs_to_write,
+                                        "Renew the option tables in the README files instead.")
+                           ->type_name("SOURCE_FOLDER");
+  command
+      ->add_option("--check", arguments.docs_to_check,
+                   "Only say which README files --write would change, and fail then.")
+      ->type_name("SOURCE_FOLDER")
+      ->excludes(write)
+      ->excludes(schema);
+  write->excludes(schema);
+  command->callback([&] { action = [&] { return docs(arguments); }; });
+
+  command = app.add_subcommand("version", "Print the version, the build and the plugins.");
+  command->callback([&] { action = [] { return version(plugin_table(), std::cout); }; });
+}
+
+int main(int argc, char** argv) {
+  CLI::App app("Collects logs and forwards them; loses nothing.", "tailrace");
+  Arguments arguments;
+  std::function<int()> action = [&app] {
+    std::cout << app.help();
+    return kOk;
+  };
+  declare(app, arguments, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kBadConfig;
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace tailrace::cli
+
+int main(int argc, char** argv) {
+  return tailrace::cli::main(argc, argv);
+}
