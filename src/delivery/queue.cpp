@@ -20,6 +20,13 @@ size_t stub_bytes(const SealedRequest& request) noexcept {
   return sizeof(SealedRequest) + request.parts.capacity() * sizeof(Part) + 64;
 }
 
+/// A file may have been unlinked since the request was sealed.
+bool can_be_read_again(const SealedRequest& request) noexcept {
+  return request.rereadable &&
+         std::ranges::all_of(request.receipts->receipts,
+                             [](const ReceiptRef& receipt) { return receipt->rereadable(); });
+}
+
 Envelope envelope_of(const SealedRequest& request) {
   Envelope envelope;
   envelope.format_version = request.format_version;

@@ -7,6 +7,7 @@
 #include "tailrace/check.h"
 #include "tailrace/log.h"
 
+#include "pipeline/engine_metrics.h"
 #include "pipeline/lane_engine.h"
 
 namespace tailrace::pipeline {
@@ -131,6 +132,12 @@ Status Engine::open() {
     lane_engines_.front()->adopt(output, std::move(records));
   }
   recovered_.clear();
+  report_orphaned_spools(*shared_);
+  std::vector<const delivery::Ledger*> ledgers;
+  for (const auto& engine : lane_engines_) {
+    ledgers.push_back(&engine->ledger());
+  }
+  register_engine_metrics(*shared_, std::move(ledgers));
   for (auto& engine : lane_engines_) {
     if (Status opened = engine->open(); !opened) {
       return opened;

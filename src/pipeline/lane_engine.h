@@ -35,6 +35,7 @@ class LaneEngine {
   void on_finished(std::function<void()> done) { on_finished_ = std::move(done); }
   void begin_stop(std::chrono::milliseconds grace, std::function<void()> done);
   LaneSnapshot snapshot();
+  const delivery::Ledger& ledger() const noexcept { return ledger_; }
 
  private:
   class InputHost;
