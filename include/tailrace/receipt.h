@@ -11,6 +11,9 @@ enum class Outcome : uint8_t {
   settled,  ///< Delivered, or durable in the spool, at every output.
   refused,  ///< An output's server said no for good.
   dropped,  ///< A configured limit forced us to give it up.
+  /// The agent ends, and it lies neither at the receiver nor in the spool: a checkpoint must not
+  /// move past it, a client must be told to try again.
+  abandoned,
 };
 
 /// One counted object per unit that an input took (tail: a byte range of a file; a receiver: the
