@@ -1,6 +1,7 @@
 #include <functional>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -18,11 +19,42 @@ namespace {
 
 constexpr const char* kDefaultConfig = "/etc/tailrace/tailrace.yaml";
 
+template <class T>
+struct Named {
+  const char* name;
+  T value;
+};
+constexpr Named<LogFormat> kLogFormats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
+constexpr Named<LogLevel> kLogLevels[] = {{"trace", LogLevel::trace},
+                                          {"debug", LogLevel::debug},
+                                          {"info", LogLevel::info},
+                                          {"warn", LogLevel::warn},
+                                          {"error", LogLevel::error}};
+
+template <class T, size_t n>
+std::vector<std::string> names_of(const Named<T> (&table)[n]) {
+  std::vector<std::string> names;
+  for (const auto& row : table) {
+    names.emplace_back(row.name);
+  }
+  return names;
+}
+
+/// Sets `value` to what the name stands for; an empty name leaves it.
+template <class T, size_t n>
+void take_named(const Named<T> (&table)[n], const std::string& name, T& value) {
+  for (const auto& row : table) {
+    if (row.name == name) {
+      value = row.value;
+    }
+  }
+}
+
 struct Arguments {
   std::string config = kDefaultConfig;
   bool once = false;
-  std::optional<LogFormat> log_format;
-  std::optional<LogLevel> log_level;
+  std::string log_format;  // "" = as configured
+  std::string log_level;
   bool json_schema = false;
   std::string docs_to_write;
   std::string docs_to_check;
@@ -33,8 +65,8 @@ int run(const Arguments& arguments) {
   if (!config) {
     return kBadConfig;
   }
-  config->log.level = arguments.log_level.value_or(config->log.level);
-  config->log.format = arguments.log_format.value_or(config->log.format);
+  take_named(kLogLevels, arguments.log_level, config->log.level);
+  take_named(kLogFormats, arguments.log_format, config->log.format);
   configure_log(config->log.level, config->log.format);
   return run_agent(*config, {.once = arguments.once});
 }
@@ -54,7 +86,7 @@ int docs(const Arguments& arguments) {
 }
 
 void add_config_option(CLI::App& command, Arguments& arguments) {
-  command.add_option("-c,--config", arguments.config, "The configuration file.")
+  command.add_option("-c,--config,FILE", arguments.config, "The configuration file.")
       ->capture_default_str()
       ->type_name("FILE");
 }
@@ -68,22 +100,15 @@ void declare(CLI::App& app, Arguments& arguments, std::function<int()>& action) 
   add_config_option(*command, arguments);
   command->add_flag("--once", arguments.once,
                     "Read everything there is, deliver it, and end; 0 only if nothing was lost.");
-  const std::map<std::string, LogFormat> formats = {{"text", LogFormat::text},
-                                                    {"json", LogFormat::json}};
   command
       ->add_option("--log-format", arguments.log_format,
                    "Of the agent's own log on stderr, instead of agent.log.format.")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->check(CLI::IsMember(names_of(kLogFormats)).description(""))
       ->type_name("text|json");
-  const std::map<std::string, LogLevel> levels = {{"trace", LogLevel::trace},
-                                                  {"debug", LogLevel::debug},
-                                                  {"info", LogLevel::info},
-                                                  {"warn", LogLevel::warn},
-                                                  {"error", LogLevel::error}};
   command
       ->add_option("--log-level", arguments.log_level,
                    "Least important lines to write, instead of agent.log.level.")
-      ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->check(CLI::IsMember(names_of(kLogLevels)).description(""))
       ->type_name("trace|debug|info|warn|error");
   command->callback([&] { action = [&] { return run(arguments); }; });
 
