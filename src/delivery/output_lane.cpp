@@ -86,7 +86,27 @@ OutputLane::OutputLane(Lane& lane, Output& output, OutputShared& shared, Ledger&
   });
 }
 
-OutputLane::~OutputLane() = default;
+OutputLane::~OutputLane() {
+  // What is neither delivered nor durable must not look settled to its input.
+  auto abandon = [](const std::vector<Part>& parts, std::span<const ReceiptRef> receipts) {
+    for (const Part& part : parts) {
+      if (part.receipt) {
+        part.receipt->report(Outcome::abandoned, "the agent ends");
+      }
+    }
+    for (const ReceiptRef& receipt : receipts) {
+      receipt->report(Outcome::abandoned, "the agent ends");
+    }
+  };
+  for (auto& [key, sequence] : sequences_) {
+    if (sequence->open != nullptr) {
+      abandon(sequence->open->parts, sequence->open->receipts);
+    }
+    for (const auto& request : sequence->queue) {
+      abandon(request->parts, request->receipts->receipts);
+    }
+  }
+}
 
 void OutputLane::start() {
   for (auto& [key, sequence] : sequences_) {

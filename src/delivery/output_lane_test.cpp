@@ -380,3 +380,19 @@ TEST_CASE("OutputLane: an endpoint that fails is only probed until it works") {
   CHECK(bench.out->empty());
   CHECK(bench.out->complaint().empty());
 }
+
+TEST_CASE("OutputLane: what is lost with the process is abandoned, not settled") {
+  std::vector<Outcome> ends;
+  {
+    Bench bench;
+    bench.server.hangs = true;
+    bench.push({"flying"}, "", true, false);
+    bench.lane.turn();
+    bench.push({"open"});
+    bench.lane.turn();
+    bench.ledger.on_change(nullptr);
+    bench.out.reset();
+    ends = bench.ends;
+  }
+  CHECK(ends == std::vector<Outcome>{Outcome::abandoned, Outcome::abandoned});
+}

@@ -121,7 +121,8 @@ void OutputLane::relieve_memory() {
 
 bool OutputLane::spool_oldest() {
   for (SealedRequest* request : in_memory_) {
-    if (!request->spooling) {
+    const bool being_taken_apart = request->in_flight && request->payload.empty();
+    if (!request->spooling && !being_taken_apart) {
       return start_spooling(*request);
     }
   }

@@ -180,8 +180,10 @@ LaneEngine::LaneEngine(Lane& lane, EngineShared& shared)
 LaneEngine::~LaneEngine() {
   // What still waits (in memory only, can be read again) leaves without being settled.
   ledger_.on_change(nullptr);
+  for (auto& [name, host] : outputs_) {
+    host->lane_output.reset();  // hands its receipts back to the inputs, as abandoned
+  }
   inputs_.clear();
-  outputs_.clear();
 }
 
 Status LaneEngine::build() {
