@@ -87,7 +87,8 @@ OutputLane::OutputLane(Lane& lane, Output& output, OutputShared& shared, Ledger&
 }
 
 OutputLane::~OutputLane() {
-  // What is neither delivered nor durable must not look settled to its input.
+  // What is neither delivered nor durable must not look settled to its input, and what is durable
+  // is for the next run.
   auto abandon = [](const std::vector<Part>& parts, std::span<const ReceiptRef> receipts) {
     for (const Part& part : parts) {
       if (part.receipt) {
@@ -104,6 +105,9 @@ OutputLane::~OutputLane() {
     }
     for (const auto& request : sequence->queue) {
       abandon(request->parts, request->receipts->receipts);
+      if (request->spooled != nullptr) {
+        request->spooled->keep();
+      }
     }
   }
 }

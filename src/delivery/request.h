@@ -40,14 +40,21 @@ struct ReceiptBundle {
 class SpoolHold {
  public:
   SpoolHold(Spool& spool, SpoolRef ref) : spool_(spool), ref_(ref) {}
-  ~SpoolHold() { spool_.settled(ref_); }
+  ~SpoolHold() {
+    if (!kept_) {
+      spool_.settled(ref_);
+    }
+  }
   SpoolHold(const SpoolHold&) = delete;
   SpoolHold& operator=(const SpoolHold&) = delete;
   const SpoolRef& ref() const noexcept { return ref_; }
+  /// The agent ends before the record is settled: it stays for the next run.
+  void keep() noexcept { kept_ = true; }
 
  private:
   Spool& spool_;
   SpoolRef ref_;
+  bool kept_ = false;
 };
 
 /// A request that is still being filled.
