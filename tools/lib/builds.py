@@ -38,22 +38,29 @@ def test_programs(name, only=None):
             if only is None or test["name"] in only}
 
 
-def build(name, only_tests=None):
-    """Builds the agent and the unit tests of build/NAME."""
-    configure(name)
-    folder = TOP / "build" / name
-    targets = ["tailrace"]
-    for command in test_programs(name, only_tests).values():
-        targets.append(str((TOP / command[0]).relative_to(folder)))
-    if name == "release":
-        targets.append("all")
-    done = subprocess.run(["ninja", "-C", str(folder), *targets], cwd=TOP,
+def run_ninja(name, targets):
+    done = subprocess.run(["ninja", "-C", str(TOP / "build" / name), *targets], cwd=TOP,
                           capture_output=True, text=True)
     if done.returncode != 0:
         raise BuildFailed("\n".join(done.stdout.splitlines()[-60:] + done.stderr.splitlines()))
     for line in done.stdout.splitlines():
         if "warning:" in line:
             print(line)
+
+
+def build_agent(name):
+    """Builds only the program."""
+    configure(name)
+    run_ninja(name, [str((TOP / agent_binary(name)).relative_to(TOP / "build" / name))])
+
+
+def build(name, only_tests=None):
+    """Builds the agent and the unit tests of build/NAME; of a release, everything."""
+    build_agent(name)
+    folder = TOP / "build" / name
+    programs = test_programs(name, only_tests).values()
+    targets = [str((TOP / command[0]).relative_to(folder)) for command in programs]
+    run_ninja(name, targets + (["all"] if name == "release" else []))
     return Outcome(passed=1)
 
 
