@@ -203,8 +203,8 @@ void OutputLane::on_age() {
   const int64_t now = lane_.clock().monotonic_ns();
   for (auto at = in_memory_.begin(); at != in_memory_.end();) {
     SealedRequest& request = **at++;
-    const auto longest =
-        request.rereadable ? shared_.options.spool_after : shared_.options.spool_after_unreadable;
+    const auto longest = can_be_read_again(request) ? shared_.options.spool_after
+                                                    : shared_.options.spool_after_unreadable;
     const bool durable = request.spooled != nullptr;  // a piece of a spooled request
     if (!request.spooling && !durable && now - request.sealed_ns >= Duration(longest).count() &&
         !start_spooling(request)) {
@@ -300,17 +300,21 @@ void OutputLane::spool_rest(std::function<void()> done) {
   }
   spooled_rest_ = std::move(done);
   spool_retry_at_ns_ = 0;
-  for (auto at = in_memory_.begin(); at != in_memory_.end();) {
-    SealedRequest& request = **at++;
-    if (!request.spooling && request.spooled == nullptr) {
-      start_spooling(request);
-    }
-  }
+  spool_in_memory();
   check_spooled_rest();
 }
 
+void OutputLane::spool_in_memory() {
+  for (SealedRequest* request : in_memory_) {
+    if (!request->spooling && request->spooled == nullptr) {
+      start_spooling(*request);
+    }
+  }
+}
+
 void OutputLane::check_spooled_rest() {
-  if (spooled_rest_ != nullptr &&
+  // What is being taken apart comes back as pieces, which are spooled then.
+  if (spooled_rest_ != nullptr && reworks_ == 0 &&
       std::ranges::none_of(in_memory_, [](const auto* request) { return request->spooling; })) {
     const auto done = std::exchange(spooled_rest_, nullptr);
     done();
