@@ -35,15 +35,6 @@ constexpr size_t kLeastCapacity = 4096;
 
 namespace detail {
 
-std::string_view trim_json_space(std::string_view token) noexcept {
-  size_t size = token.size();
-  while (size > 0 && (token[size - 1] == ' ' || token[size - 1] == '\n' ||
-                      token[size - 1] == '\r' || token[size - 1] == '\t')) {
-    --size;
-  }
-  return token.substr(0, size);
-}
-
 bool json_string_content(std::string_view token, const JsonSource& source, std::string_view& out) {
   token = trim_json_space(token);
   if (token.size() < 2 || token.back() != '"') {
@@ -86,36 +77,12 @@ bool json_scalar_ok(std::string_view token) noexcept {
 
 }  // namespace detail
 
-JsonType JsonValue::type() noexcept {
-  simdjson::ondemand::json_type type{};
-  if (value_.type().get(type) != simdjson::SUCCESS) {
-    return JsonType::null;
-  }
-  switch (type) {
-    case simdjson::ondemand::json_type::array:
-      return JsonType::array;
-    case simdjson::ondemand::json_type::object:
-      return JsonType::object;
-    case simdjson::ondemand::json_type::number:
-      return JsonType::number;
-    case simdjson::ondemand::json_type::string:
-      return JsonType::string;
-    case simdjson::ondemand::json_type::boolean:
-      return JsonType::boolean;
-    case simdjson::ondemand::json_type::null:
-      return JsonType::null;
-  }
-  return JsonType::null;
-}
-
-bool JsonValue::text(std::string_view& out) {
+bool JsonValue::other_text(std::string_view& out) {
   const std::string_view token = value_.raw_json_token();
   if (token.empty()) {
     return false;
   }
   switch (token.front()) {
-    case '"':
-      return detail::json_string_content(token, source_, out);
     case '{':
     case '[': {
       // raw_json walks an object or array to its end, and leaves the walk behind it.

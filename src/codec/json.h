@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <simdjson.h>
@@ -39,7 +41,14 @@ struct JsonSource {
   }
 };
 
-std::string_view trim_json_space(std::string_view token) noexcept;
+inline std::string_view trim_json_space(std::string_view token) noexcept {
+  size_t size = token.size();
+  while (size > 0 && (token[size - 1] == ' ' || token[size - 1] == '\n' ||
+                      token[size - 1] == '\r' || token[size - 1] == '\t')) {
+    --size;
+  }
+  return token.substr(0, size);
+}
 /// The content of a string token (with its quotes); false when it is broken.
 bool json_string_content(std::string_view token, const JsonSource& source, std::string_view& out);
 /// A key, from behind its opening quote.
@@ -47,17 +56,41 @@ bool json_key(const char* raw, const JsonSource& source, std::string_view& out);
 bool json_scalar_ok(std::string_view token) noexcept;
 }  // namespace detail
 
-/// A key as it is written, for callers that look for known ones: cheaper than unescaping it.
+/// A name to look for among keys. Holds no character that JSON escapes.
+class JsonName {
+ public:
+  explicit JsonName(std::string_view name) : text_(name) {
+    const std::string written = text_ + '"';
+    const size_t head = std::min(written.size(), sizeof head_);
+    std::memcpy(&head_, written.data(), head);
+    std::memset(&mask_, 0xff, head);
+  }
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  friend class JsonRawKey;
+  std::string text_;
+  uint64_t head_ = 0;  // the name and its closing quote, as far as they fit
+  uint64_t mask_ = 0;
+};
+
+/// A key as it is written, in padded text: cheaper than unescaping it.
 class JsonRawKey {
  public:
   explicit JsonRawKey(const char* at) noexcept : at_(at) {}
 
   char first() const noexcept { return *at_; }
-  /// `name` holds no character that JSON escapes. A key with escapes is never equal.
-  bool is(std::string_view name) const noexcept {
-    // Stops at the first difference: at the latest at the key's closing quote, which is in the
-    // text.
-    return std::strncmp(at_, name.data(), name.size()) == 0 && at_[name.size()] == '"';
+  /// A key that is written with escapes is never equal.
+  bool is(const JsonName& name) const noexcept {
+    uint64_t head = 0;
+    std::memcpy(&head, at_, sizeof head);
+    if ((head & name.mask_) != name.head_) {
+      return false;
+    }
+    const size_t size = name.text_.size();
+    // strncmp stops at the first difference: at the latest at the key's closing quote.
+    return size < sizeof head ||
+           (std::strncmp(at_, name.text_.data(), size) == 0 && at_[size] == '"');
   }
 
  private:
@@ -73,12 +106,42 @@ class JsonValue {
   JsonValue(simdjson::ondemand::value value, const detail::JsonSource& source) noexcept
       : value_(value), source_(source) {}
 
-  JsonType type() noexcept;
+  /// By its first character: what is no JSON at all is called a number.
+  JsonType type() noexcept {
+    switch (*value_.raw_json_token().data()) {
+      case '"':
+        return JsonType::string;
+      case '{':
+        return JsonType::object;
+      case '[':
+        return JsonType::array;
+      case 't':
+      case 'f':
+        return JsonType::boolean;
+      case 'n':
+        return JsonType::null;
+      default:
+        return JsonType::number;
+    }
+  }
 
   /// What a person would call its text: a string's unescaped content; a number, true, false and
   /// null as written; an object or array as raw JSON. False when it is broken.
   /// Lifetime: points into the text given to the reader, or (unescaped strings) into the arena.
-  bool text(std::string_view& out);
+  bool text(std::string_view& out) {
+    std::string_view token = value_.raw_json_token();
+    if (token.empty() || token.front() != '"') {
+      return other_text(out);
+    }
+    token = detail::trim_json_space(token);
+    const std::string_view inside = token.substr(1, token.size() - 2);
+    if (token.size() >= 2 && std::memchr(inside.data(), '\\', inside.size()) == nullptr)
+        [[likely]] {
+      out = source_.outside(inside);
+      return token.back() == '"';
+    }
+    return detail::json_string_content(token, source_, out);
+  }
 
   /// Walks a nested object: visit(std::string_view key, JsonValue& value) -> bool go_on. False when
   /// this is no object, or a broken one.
@@ -94,6 +157,8 @@ class JsonValue {
   std::optional<JsonObject> object();
 
  private:
+  bool other_text(std::string_view& out);
+
   simdjson::ondemand::value value_;
   const detail::JsonSource& source_;
 };
@@ -144,12 +209,13 @@ class JsonReader {
     return walk(object, source_, visit);
   }
 
-  /// The same with visit(JsonRawKey key, JsonValue& value) -> bool go_on.
+  /// The same for padded text, with visit(JsonRawKey key, JsonValue& value) -> bool go_on.
   template <class F>
   bool each_raw_field(std::string_view text, Arena& arena, F&& visit) {
     simdjson::ondemand::document document;
     simdjson::ondemand::object object;
-    if (!start(text, arena, document) || document.get_object().get(object) != simdjson::SUCCESS) {
+    if (!start_padded(text, text.data(), arena, document) ||
+        document.get_object().get(object) != simdjson::SUCCESS) {
       return false;
     }
     return walk_raw(object, source_, visit);

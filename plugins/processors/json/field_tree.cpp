@@ -8,18 +8,19 @@
 
 namespace tailrace::processors::json {
 
+namespace {
+const std::string& key_of(const FieldTree::Field& field) noexcept {
+  return field.key.text();
+}
+}  // namespace
+
 FieldTree::Field& FieldTree::field(std::string_view key) {
-  const auto found = std::ranges::find(fields_, key, &Field::key);
-  if (found != fields_.end()) {
-    return *found;
-  }
-  Field& made = fields_.emplace_back();
-  made.key = key;
-  return made;
+  const auto found = std::ranges::find(fields_, key, key_of);
+  return found != fields_.end() ? *found : fields_.emplace_back(key);
 }
 
 bool FieldTree::takes_object(std::string_view key) const noexcept {
-  const auto found = std::ranges::find(fields_, key, &Field::key);
+  const auto found = std::ranges::find(fields_, key, key_of);
   return found != fields_.end() && std::ranges::any_of(found->targets, &Target::takes_objects);
 }
 
@@ -47,11 +48,14 @@ void FieldTree::add_unless_taken(std::string_view path, Target target) {
 }
 
 void FieldTree::finish() {
-  TR_CHECK(fields_.size() < kNone);
-  std::ranges::sort(fields_, {}, &Field::key);
-  first_.fill(kNone);
-  for (size_t i = fields_.size(); i-- > 0;) {
-    first_[static_cast<uint8_t>(fields_[i].key[0])] = static_cast<uint8_t>(i);
+  TR_CHECK(fields_.size() <= UINT8_MAX);
+  std::ranges::sort(fields_, {}, key_of);
+  for (size_t i = 0; i < fields_.size(); ++i) {
+    Range& range = by_first_[static_cast<uint8_t>(fields_[i].key.text()[0])];
+    if (range.begin == range.end) {
+      range.begin = static_cast<uint8_t>(i);
+    }
+    range.end = static_cast<uint8_t>(i + 1);
     if (fields_[i].inner != nullptr) {
       fields_[i].inner->finish();
     }

@@ -32,7 +32,8 @@ struct Target {
 class FieldTree {
  public:
   struct Field {
-    std::string key;
+    explicit Field(std::string_view name) : key(name) {}
+    codec::JsonName key;
     std::vector<Target> targets;
     std::unique_ptr<FieldTree> inner;  // wanted fields of the object at this key, or null
   };
@@ -44,11 +45,8 @@ class FieldTree {
   void finish();
 
   const Field* find(codec::JsonRawKey key) const noexcept {
-    const uint8_t first = first_[static_cast<uint8_t>(key.first())];
-    if (first == kNone) [[likely]] {
-      return nullptr;
-    }
-    for (size_t i = first; i < fields_.size() && fields_[i].key[0] == key.first(); ++i) {
+    const Range range = by_first_[static_cast<uint8_t>(key.first())];
+    for (uint8_t i = range.begin; i != range.end; ++i) {
       if (key.is(fields_[i].key)) {
         return &fields_[i];
       }
@@ -58,14 +56,17 @@ class FieldTree {
   bool empty() const noexcept { return fields_.empty(); }
 
  private:
-  static constexpr uint8_t kNone = 255;
+  struct Range {
+    uint8_t begin = 0;
+    uint8_t end = 0;
+  };
 
   Field& field(std::string_view key);
   bool takes_object(std::string_view key) const noexcept;
   void add(std::string_view path, Target target, bool yield);
 
-  std::vector<Field> fields_;  // after finish(): sorted by key
-  std::array<uint8_t, 256> first_{};
+  std::vector<Field> fields_;          // after finish(): sorted by key
+  std::array<Range, 256> by_first_{};  // first character -> fields that begin with it
 };
 
 /// Why a path cannot be used, or "".

@@ -69,11 +69,6 @@ bool read_time(std::string_view text, TimeFormat format, int64_t& ns) noexcept {
   return false;
 }
 
-Counter& result_counter(Metrics& metrics, const char* result) {
-  return metrics.counter("json_lines_total", "Lines looked at, by what they were.",
-                         {{"result", result}});
-}
-
 }  // namespace
 
 Json::Json(std::shared_ptr<const JsonConfig> config, ProcessorContext& context)
@@ -88,9 +83,10 @@ Json::Json(std::shared_ptr<const JsonConfig> config, ProcessorContext& context)
       timestamp_slot_(labels_ + metadata_names_.size()),
       message_slot_(timestamp_slot_ + (config_->timestamp ? 1 : 0)),
       label_values_(label_names(*config_).size()),
-      parsed_(result_counter(context.metrics(), "parsed")),
-      not_json_(result_counter(context.metrics(), "not_json")),
-      malformed_(result_counter(context.metrics(), "malformed")),
+      parsed_(context.metrics().counter("json_parsed_total", "Lines read as JSON objects.")),
+      not_json_(context.metrics().counter("json_other_total", "Lines that do not begin with {.")),
+      malformed_(context.metrics().counter("json_malformed_total",
+                                           "Lines that begin with { and are not JSON objects.")),
       bad_timestamps_(context.metrics().counter(
           "json_bad_timestamps_total",
           "Lines that kept the runtime's timestamp because the field's could not be read.")),

@@ -44,9 +44,9 @@ TEST_CASE("json: by default finds the severity and changes nothing else") {
   CHECK(out[1].metadata.empty());
   CHECK(out[1].timestamp == 2);
   CHECK(subject.batches() == 1);
-  CHECK(subject.count("json_lines_total", {{"result", "parsed"}}) == 1);
-  CHECK(subject.count("json_lines_total", {{"result", "malformed"}}) == 1);
-  CHECK(subject.count("json_lines_total", {{"result", "not_json"}}) == 2);
+  CHECK(subject.count("json_parsed_total") == 1);
+  CHECK(subject.count("json_malformed_total") == 1);
+  CHECK(subject.count("json_other_total") == 2);
 }
 
 TEST_CASE("json: a severity that is known already stays when the line has none") {
