@@ -44,12 +44,16 @@ class QueueMemory {
 
   void take(size_t bytes) noexcept { used_.fetch_add(bytes, std::memory_order_relaxed); }
   void give_back(size_t bytes) noexcept {
-    used_.fetch_sub(bytes, std::memory_order_relaxed);
-    if (wanted_.load(std::memory_order_acquire)) {
+    used_.fetch_sub(bytes);
+    if (wanted_.load()) {
       wake();
     }
   }
-  bool has_room(size_t bytes) const noexcept { return used() + bytes <= limit_; }
+  /// A unit larger than the whole share is let in when nothing else is there.
+  bool has_room(size_t bytes) const noexcept {
+    const size_t used = used_.load();
+    return used + bytes <= limit_ || used == 0;
+  }
   size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   size_t limit() const noexcept { return limit_; }
 
@@ -57,8 +61,10 @@ class QueueMemory {
   void on_room(Lane& lane, std::function<void()> call) {
     waiters_.push_back({&lane, std::move(call)});
   }
-  /// Somebody was refused and wants to be woken.
-  void want() noexcept { wanted_.store(true, std::memory_order_release); }
+  /// Somebody was refused and wants to be woken; they must ask has_room() once more afterwards.
+  /// Either that sees what another lane gave back meanwhile, or that lane sees the wish: both hold
+  /// because all four operations are in one order (seq_cst).
+  void want() noexcept { wanted_.store(true); }
   /// Wakes all lanes if somebody waits (also when disk budget became free).
   void wake() noexcept {
     if (wanted_.exchange(false, std::memory_order_acq_rel)) {

@@ -335,8 +335,7 @@ bool OutputLane::has_room(size_t source_bytes, const std::vector<Tenant*>& tenan
     return false;
   }
   const size_t worst = worst_case_bytes(source_bytes);
-  // A unit larger than the whole share is let in when nothing else is there.
-  const bool room = shared_.memory.has_room(worst) || shared_.memory.used() == 0;
+  const bool room = shared_.memory.has_room(worst);
   bool fair = true;
   if (tenants_.size() > 1 && shared_.spool != nullptr) {
     const auto capacity =

@@ -122,6 +122,7 @@ class OutputLane final : private Requests {
   void arm_age();
   bool drop_oldest();
   void forget(SealedRequest& request);
+  void spool_in_memory();
   void check_spooled_rest();
 
   // The sender (sender.cpp).
@@ -172,6 +173,7 @@ class OutputLane final : private Requests {
   bool pump_scheduled_ = false;
   bool stopped_ = false;
   uint32_t in_flight_ = 0;
+  uint32_t reworks_ = 0;  // requests that are being taken apart on a worker thread
   std::unique_ptr<Timer> retry_timer_;
   Breaker breaker_;
   ConcurrencyLimit concurrency_;

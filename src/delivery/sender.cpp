@@ -371,6 +371,7 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
   job->format_version = request.format_version;
   job->ranges = ranges_of(request);
   const std::string why = answer.reason;
+  ++reworks_;
   lane_.offload(
       [job, reason, output = &output_] {
         const SealedView view{job->payload.view(), job->tenant, job->format_version, job->ranges,
@@ -398,6 +399,12 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
           finish(request, Outcome::refused, why, 0);
         } else {
           replace(request, std::move(*job->result), why, reason == ReworkReason::blame_source);
+        }
+        --reworks_;
+        if (stopped_) {
+          spool_in_memory();
+          check_spooled_rest();
+          return;
         }
         make_ready(sequence);
         schedule_pump();

@@ -21,6 +21,9 @@ using std::chrono::milliseconds;
 /// block, scratch and the open requests' slack.
 constexpr size_t kFixedReserve = 20ull << 20;
 constexpr size_t kLaneReserve = 4ull << 20;
+/// With less an output could not take one unit while it holds the tables of a full spool, and would
+/// starve its inputs as long as its server is away.
+constexpr size_t kLeastOutputMemory = 2ull << 20;
 
 delivery::OutputOptions options_of(const config::ComponentConfig& component) {
   const config::OutputEngineConfig& given = component.output;
@@ -70,6 +73,7 @@ void Engine::share_memory() {
           static_cast<size_t>(static_cast<double>(options.memory_bytes) *
                               static_cast<double>(for_outputs) / static_cast<double>(wanted));
     }
+    options.memory_bytes = std::max(options.memory_bytes, kLeastOutputMemory);
     shared_->outputs.emplace(component.name,
                              std::make_unique<delivery::OutputShared>(std::move(options)));
   }
