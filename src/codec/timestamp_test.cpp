@@ -176,3 +176,17 @@ TEST_CASE("parse_time: dates and numbers alike") {
   CHECK(ns == 1767323045 * kSecond);
   CHECK_FALSE(parse_time("yesterday", ns));
 }
+
+TEST_CASE("parse_epoch: a known unit needs no magnitude") {
+  const auto epoch_in = [](EpochUnit unit, const char* text) {
+    int64_t ns = 0;
+    return parse_epoch(text, unit, ns) ? ns : INT64_MIN;
+  };
+  CHECK(epoch_in(EpochUnit::seconds, "5") == 5 * kSecond);
+  CHECK(epoch_in(EpochUnit::seconds, "1767323045.25") == 1767323045'250'000'000);
+  CHECK(epoch_in(EpochUnit::milliseconds, "5.5") == 5'500'000);
+  CHECK(epoch_in(EpochUnit::microseconds, "1767323045123456") == 1767323045'123'456'000);
+  CHECK(epoch_in(EpochUnit::nanoseconds, "7.9") == 7);
+  CHECK(epoch_in(EpochUnit::seconds, "1767323045123") == INT64_MIN);
+  CHECK(epoch_in(EpochUnit::seconds, "soon") == INT64_MIN);
+}
