@@ -112,11 +112,13 @@ def check_include(path, quoted, header, rules):
     if other is None:
         return f'"{header}" names no room: write "room/file.h"'
     if other == "plugins":
-        if header.startswith(own or "-") or room == "cli":
+        if header.startswith(own or "-") or "*" in rules.rooms[room]:
             return None
         return f'"{header}": a plugin is included by nobody but itself'
     if other == "testkit":
-        return None if is_test or room == "testkit" else "testkit is for tests only"
+        if is_test or room in ("testkit", "benchmarks"):
+            return None
+        return "testkit is for tests only"
     if rules.may_include(room, other):
         return None
     return f'"{header}": {room} may include {" ".join(rules.rooms[room]) or "nothing else"}'

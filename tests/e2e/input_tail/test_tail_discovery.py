@@ -33,7 +33,7 @@ def test_globs_find_files_of_now_and_of_later(agents, loki, tmp_path):
 
 
 def test_a_folder_that_does_not_exist_yet_is_waited_for(agents, loki, tmp_path):
-    agents(raw(tmp_path / "later/on/*.log", loki, rescan="500ms")).start()
+    agents(raw(tmp_path / "later/on/*.log", loki, rescan_interval="500ms")).start()
     write(tmp_path / "later/on/app.log", "here at last")
     loki.wait_lines(["here at last"])
 
@@ -61,7 +61,7 @@ def test_two_links_to_one_file_are_read_once(agents, loki, tmp_path):
 def test_a_dangling_link_that_gets_its_target_is_read(agents, loki, tmp_path):
     (tmp_path / "links").mkdir()
     (tmp_path / "links/a.log").symlink_to(tmp_path / "target.log")
-    agents(raw(tmp_path / "links/*.log", loki, rescan="500ms")).start()
+    agents(raw(tmp_path / "links/*.log", loki, rescan_interval="500ms")).start()
     write(tmp_path / "target.log", "found")
     loki.wait_lines(["found"])
 
@@ -74,15 +74,14 @@ def test_an_unreadable_file_is_warned_of_once_and_read_when_allowed(agents, loki
     write(tmp_path / "secret.log", "now you see me")
     write(tmp_path / "open.log", "readable")
     os.chmod(tmp_path / "secret.log", 0o000)
-    agent = agents(raw(tmp_path / "*.log", loki, rescan="300ms"))
+    agent = agents(raw(tmp_path / "*.log", loki, rescan_interval="300ms"))
     os.chown(agent.state_dir, 65534, 65534)
     os.chmod(agent.folder, 0o755)
     agent.start(wrapper=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
     loki.wait_lines(["readable"])
     agent.wait_log(r"(?i)secret\.log.*permission denied|permission denied.*secret\.log")
-    unreadable = lambda: sum(value for name, _, value in agent.metrics().samples
-                             if "unreadable" in name)
-    wait_until(lambda: unreadable() >= 1, "the unreadable file is counted")
+    wait_until(lambda: agent.metrics().total("tailrace_tail_files_unreadable") == 1,
+               "the unreadable file is counted")
     os.chmod(tmp_path / "secret.log", 0o644)
     loki.wait_lines(["readable", "now you see me"])
     warnings = [line for line in agent.log().splitlines() if "secret.log" in line
