@@ -17,7 +17,7 @@ GENERATED = {"version_info.h"}
 # The C ABI of plugins must compile as C11 on its own.
 C_ABI = "include/tailrace/c/"
 C_ABI_MAY = {"stdint.h", "stddef.h"}
-TEST_SUFFIXES = ("_test.cpp", "_fuzz.cpp")
+TEST_SUFFIXES = ("_test.cpp", "_test.h", "_fuzz.cpp")
 STANDARD = set("""
 algorithm any array atomic barrier bit bitset charconv chrono codecvt compare complex concepts
 condition_variable coroutine deque exception execution filesystem format forward_list fstream
