@@ -32,10 +32,11 @@ class Feed {
   /// for their size). If false, Input::on_credit is called once there is room.
   virtual bool credit(size_t bytes) = 0;
   virtual void begin_unit() = 0;
-  /// Runs the batch through every pipeline, to every output, before it returns.
+  /// Runs the batch through every pipeline of its signal, to every output, before it returns.
   virtual void push(Batch& batch) noexcept = 0;
   /// Tells the ledger of records that the input has taken and carries in its own state (lines of
-  /// an unfinished record). They are handed over later as Batch::from_carry.
+  /// an unfinished record). They are handed over later as Batch::from_carry. For inputs of one
+  /// signal only: the books are kept for all pipelines that the input feeds.
   virtual void carry(Weight weight) noexcept = 0;
   /// Tells the ledger that records which were taken (carried ones if `carried`) are given up here,
   /// by design (an empty record, a malformed one): counted as filtered.

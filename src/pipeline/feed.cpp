@@ -1,5 +1,7 @@
 #include "pipeline/feed.h"
 
+#include <algorithm>
+
 #include "delivery/test_hooks.h"
 
 namespace tailrace::pipeline {
@@ -48,15 +50,23 @@ EngineFeed::EngineFeed(Lane& lane, Metrics& metrics)
                                    "Times that the input had to wait because an output had no "
                                    "room.")) {}
 
-void EngineFeed::add_pipeline(Chain& chain, std::vector<FanOut> outputs) {
-  branches_.push_back({&chain, std::move(outputs)});
+void EngineFeed::add_pipeline(Signal signal, Chain& chain, std::vector<FanOut> outputs) {
+  branches_.push_back({signal, &chain, std::move(outputs)});
+}
+
+size_t EngineFeed::copies_to(const delivery::OutputLane& output) const noexcept {
+  size_t copies = 0;
+  for (const Branch& branch : branches_) {
+    copies += static_cast<size_t>(std::ranges::count(branch.outputs, &output, &FanOut::output));
+  }
+  return copies;
 }
 
 bool EngineFeed::credit(size_t bytes) {
   bool room = true;
   for (Branch& branch : branches_) {
     for (FanOut& out : branch.outputs) {
-      room = out.output->has_room(bytes, out.tenants) && room;
+      room = out.output->has_room(bytes * copies_to(*out.output), out.tenants) && room;
     }
   }
   if (!room && !starved_) {
@@ -75,34 +85,50 @@ void EngineFeed::begin_unit() {
   }
 }
 
-void EngineFeed::book(const Weight& weight, const Weight& from_carry) noexcept {
-  const Weight fresh = weight - from_carry;
-  records_.add(fresh.records);
-  bytes_.add(fresh.bytes);
-  for_each_cell([&](LedgerCell& cell) {
+void EngineFeed::book(Branch& branch, const Weight& weight, const Weight& from_carry) noexcept {
+  for (FanOut& out : branch.outputs) {
+    LedgerCell& cell = *out.cell;
     if (from_carry != Weight{}) {
       cell.waiting[static_cast<size_t>(Stage::carried)].subtract(from_carry);
     }
-    cell.count(cell.taken, fresh);
-  });
+    cell.count(cell.taken, weight - from_carry);
+  }
 }
 
 void EngineFeed::push(Batch& batch) noexcept {
-  book(batch.weight(), batch.from_carry);
+  const Signal signal = batch.signal();
+  const Weight weight = batch.weight();
+  const Weight from_carry = batch.from_carry;
+  size_t takers = 0;
+  // All books first: processors edit the batch.
+  for (Branch& branch : branches_) {
+    if (branch.signal == signal) {
+      book(branch, weight, from_carry);
+      ++takers;
+    }
+  }
+  if (takers == 0) {
+    lost(weight, "no_pipeline", false);
+    if (batch.receipt != nullptr) {
+      batch.receipt->report(Outcome::refused, "no pipeline takes this signal");
+    }
+    return;
+  }
+  count_taken(weight - from_carry);
   if (delivery::test_discards(delivery::TestPoint::after_framing)) {
     return;
   }
-  for (size_t i = 0; i < branches_.size(); ++i) {
-    Branch& branch = branches_[i];
-    // Processors edit the views, so every pipeline but the last works on a copy of them.
-    const bool needs_copy = i + 1 < branches_.size() && !branch.chain->empty();
-    branch.chain->run(needs_copy ? *batch.copy_views(lane_.arena()) : batch, branch.outputs);
+  for (Branch& branch : branches_) {
+    if (branch.signal == signal) {
+      // Processors edit the views, so every pipeline but the last works on a copy of them.
+      const bool needs_copy = --takers > 0 && !branch.chain->empty();
+      branch.chain->run(needs_copy ? *batch.copy_views(lane_.arena()) : batch, branch.outputs);
+    }
   }
 }
 
 void EngineFeed::carry(Weight weight) noexcept {
-  records_.add(weight.records);
-  bytes_.add(weight.bytes);
+  count_taken(weight);
   for_each_cell([&](LedgerCell& cell) {
     cell.count(cell.taken, weight);
     cell.count(cell.waiting[static_cast<size_t>(Stage::carried)], weight);
@@ -110,8 +136,14 @@ void EngineFeed::carry(Weight weight) noexcept {
 }
 
 void EngineFeed::filtered(Weight weight, bool carried) noexcept {
-  book(weight, carried ? weight : Weight{});
-  for_each_cell([&](LedgerCell& cell) { cell.count(cell.filtered, weight); });
+  const Weight from_carry = carried ? weight : Weight{};
+  count_taken(weight - from_carry);
+  for (Branch& branch : branches_) {
+    book(branch, weight, from_carry);
+    for (FanOut& out : branch.outputs) {
+      out.cell->count(out.cell->filtered, weight);
+    }
+  }
 }
 
 void EngineFeed::lost(Weight weight, std::string_view reason, bool carried) noexcept {

@@ -38,7 +38,7 @@ class EngineFeed final : public Feed {
  public:
   EngineFeed(Lane& lane, Metrics& metrics);
 
-  void add_pipeline(Chain& chain, std::vector<FanOut> outputs);
+  void add_pipeline(Signal signal, Chain& chain, std::vector<FanOut> outputs);
   /// True when credit was refused since the last call.
   bool take_starved() noexcept { return std::exchange(starved_, false); }
 
@@ -51,11 +51,18 @@ class EngineFeed final : public Feed {
 
  private:
   struct Branch {
+    Signal signal;
     Chain* chain;
     std::vector<FanOut> outputs;
   };
+  /// How often a unit may be written to this output: once for each pipeline that ends in it.
+  size_t copies_to(const delivery::OutputLane& output) const noexcept;
   /// Books records as taken from the source, or out of what was carried.
-  void book(const Weight& weight, const Weight& from_carry) noexcept;
+  void book(Branch& branch, const Weight& weight, const Weight& from_carry) noexcept;
+  void count_taken(const Weight& weight) noexcept {
+    records_.add(weight.records);
+    bytes_.add(weight.bytes);
+  }
   template <class Call>
   void for_each_cell(Call call) noexcept {
     for (Branch& branch : branches_) {

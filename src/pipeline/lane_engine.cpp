@@ -242,7 +242,8 @@ Status LaneEngine::build_inputs() {
                            &ledger_.cell(component.name, pipeline.name, name),
                            {}});
       }
-      host->engine_feed().add_pipeline(*chains_.at(pipeline.name), std::move(outputs));
+      host->engine_feed().add_pipeline(pipeline.signal, *chains_.at(pipeline.name),
+                                       std::move(outputs));
       used = true;
     }
     if (!used) {
