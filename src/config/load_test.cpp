@@ -294,6 +294,9 @@ TEST_CASE("Issues: as one line") {
         "conf/a.yaml:12:7 warning: outputs.loki.timeout: expected a duration; did you");
   CHECK(to_line("a.yaml", {{}, "", "gone", ""}) == "a.yaml: gone");
   CHECK(to_line("", {{}, "", "gone", ""}) == "gone");
+  CHECK(
+      errors_of("\"a\\nb\": 1\n" + std::string(kGood)) ==
+      Lines{"1:1 a\\x0ab: unknown section; known: agent, inputs, processors, outputs, pipelines"});
 }
 
 }  // namespace tailrace::config
