@@ -1,12 +1,12 @@
 #include "net/http_client.h"
 
-#include <csignal>
 #include <mutex>
 #include <utility>
 
 #include "tailrace/check.h"
 
 #include "net/http_channel.h"
+#include "net/process.h"
 
 namespace tailrace::net {
 
@@ -15,23 +15,16 @@ namespace {
 // A handle holds buffers of some 20 KiB after its first transfer.
 constexpr size_t kSpareHandles = 8;
 
-void set_up_process() {
+void set_up_curl() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    TR_CHECK(curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK);
-    // TLS libraries write to sockets without MSG_NOSIGNAL. A peer that went away must be an
-    // error, not the end of the process.
-    struct sigaction current {};
-    if (sigaction(SIGPIPE, nullptr, &current) == 0 && current.sa_handler == SIG_DFL) {
-      signal(SIGPIPE, SIG_IGN);
-    }
-  });
+  std::call_once(once, [] { TR_CHECK(curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK); });
 }
 
 }  // namespace
 
 HttpClient::HttpClient(Lane& lane, Limits limits) : lane_(lane), resolver_(lane) {
-  set_up_process();
+  set_up_curl();
+  ignore_sigpipe();
   multi_ = curl_multi_init();
   TR_CHECK(multi_ != nullptr);
   timer_ = lane_.timer([this] { act(CURL_SOCKET_TIMEOUT, 0); });

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -221,6 +222,12 @@ std::string RawClient::read_all() {
 
 std::string RawClient::read_answer() {
   return read_message(fd_, buffered_);
+}
+
+void RawClient::drip(std::chrono::milliseconds pause) {
+  pollfd closed{fd_, POLLIN, 0};
+  while (send("a") && poll(&closed, 1, static_cast<int>(pause.count())) == 0) {
+  }
 }
 
 void RawClient::shut_down_sending() {

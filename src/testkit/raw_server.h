@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -82,6 +83,8 @@ class RawClient {
   std::string read_all();
   /// An answer with its body as the head announces it; "" when the peer has gone.
   std::string read_answer();
+  /// Sends one byte every `pause` until the peer closes.
+  void drip(std::chrono::milliseconds pause);
   void shut_down_sending();
   void reset();
   int fd() const noexcept { return fd_; }

@@ -1,0 +1,264 @@
+#include "net/server_exchange.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include "tailrace/block.h"
+#include "tailrace/check.h"
+
+namespace tailrace::net {
+
+namespace {
+
+// A refused body of this size is cheaper to read than a new connection (and its handshake) is.
+constexpr uint64_t kReadOnRefusal = 1024 * 1024;
+// A chunked body shows only while it is read that it is too large. So much of it is read to its
+// end, so that the client sees the 413.
+constexpr uint64_t kReadOnOverrun = 16 * 1024 * 1024;
+constexpr size_t kFirstChunkedBytes = 64 * 1024;
+
+std::string lower(std::string_view text) {
+  std::string copy(text);
+  std::ranges::transform(copy, copy.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  });
+  return copy;
+}
+
+std::string peer_of(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  if (info == nullptr || info->client_addr == nullptr) {
+    return {};
+  }
+  char text[INET6_ADDRSTRLEN] = "";
+  if (info->client_addr->sa_family == AF_INET) {
+    const auto* address = reinterpret_cast<const sockaddr_in*>(info->client_addr);
+    inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));
+    return fmt::format("{}:{}", text, ntohs(address->sin_port));
+  }
+  const auto* address = reinterpret_cast<const sockaddr_in6*>(info->client_addr);
+  if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
+    inet_ntop(AF_INET, &address->sin6_addr.s6_addr[12], text, sizeof(text));
+    return fmt::format("{}:{}", text, ntohs(address->sin6_port));
+  }
+  inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof(text));
+  return fmt::format("[{}]:{}", text, ntohs(address->sin6_port));
+}
+
+std::optional<uint64_t> parse_length(std::string_view text) {
+  uint64_t value = 0;
+  if (text.empty() || text.size() > 19) {
+    return std::nullopt;
+  }
+  for (const char c : text) {
+    if (c < '0' || c > '9') {
+      return std::nullopt;
+    }
+    value = value * 10 + static_cast<uint64_t>(c - '0');
+  }
+  return value;
+}
+
+}  // namespace
+
+ServerExchange::ServerExchange(MHD_Connection* connection, const char* uri,
+                               std::function<void()> on_resumed)
+    : connection_(connection), on_resumed_(std::move(on_resumed)) {
+  const std::string_view text(uri);
+  const size_t mark = text.find('?');
+  head_.path = text.substr(0, mark);
+  if (mark != std::string_view::npos) {
+    head_.query = text.substr(mark + 1);
+  }
+}
+
+bool ServerExchange::read_head(const char* method) {
+  has_head_ = true;
+  head_.method = method;
+  head_.peer = peer_of(connection_);
+  MHD_get_connection_values_n(
+      connection_, MHD_HEADER_KIND,
+      [](void* self, MHD_ValueKind, const char* name, size_t name_size, const char* value,
+         size_t value_size) {
+        static_cast<ServerExchange*>(self)->head_.headers.emplace_back(
+            lower({name, name_size}),
+            value == nullptr ? std::string() : std::string(value, value_size));
+        return MHD_YES;
+      },
+      this);
+  std::optional<uint64_t> length;
+  for (const auto& [name, value] : head_.headers) {
+    if (name == "content-length") {
+      const auto this_length = parse_length(value);
+      if (!this_length || (length && *length != *this_length)) {
+        refuse(400, "bad Content-Length\n");
+        return false;
+      }
+      length = this_length;
+    } else if (name == "transfer-encoding") {
+      is_chunked_ = true;
+      if (lower(value) != "chunked") {
+        refuse(501, "no Transfer-Encoding but chunked is understood\n");
+        return false;
+      }
+    } else if (name == "expect") {
+      expects_continue_ = lower(value) == "100-continue";
+    }
+  }
+  if (is_chunked_ && length) {
+    // RFC 9112, 6.1: two lengths are how requests are smuggled past a proxy.
+    refuse(400, "both Content-Length and Transfer-Encoding\n");
+    return false;
+  }
+  head_.content_length = length;
+  return true;
+}
+
+void ServerExchange::refuse(int status, const char* why) {
+  reply(status, {{"Content-Type", "text/plain; charset=utf-8"}}, why);
+}
+
+bool ServerExchange::on_head(HttpHandler& handler, const char* method) {
+  if (!read_head(method)) {
+    answered_early_ = true;
+    return send_reply(true);
+  }
+  known_to_handler_ = true;
+  limit_ = handler.on_head(shared_from_this());
+  const uint64_t length = head_.content_length.value_or(0);
+  if (!replied_ && length > limit_) {
+    refuse(413, "the body is larger than what is accepted here\n");
+  }
+  const bool has_body = is_chunked_ || length > 0;
+  if (replied_) {
+    const bool worth_reading = !expects_continue_ && !is_chunked_ && length <= kReadOnRefusal;
+    if (!has_body || worth_reading) {
+      return true;  // answered when all of the request was read; the connection stays usable
+    }
+    answered_early_ = true;
+    return send_reply(true);
+  }
+  if (!is_chunked_) {
+    body_ = Bytes(length + kBlockPadding);
+  }
+  return true;
+}
+
+bool ServerExchange::make_room(size_t more) {
+  const uint64_t wanted = body_size_ + more;
+  if (!is_chunked_) {
+    return wanted + kBlockPadding <= body_.size();
+  }
+  if (wanted > limit_) {
+    return false;
+  }
+  if (wanted + kBlockPadding > body_.size()) {
+    const uint64_t doubled = std::max<uint64_t>(body_.size() * 2, kFirstChunkedBytes);
+    Bytes larger(std::min(std::max(doubled, wanted), limit_) + kBlockPadding);
+    if (body_size_ > 0) {
+      std::memcpy(larger.data(), body_.data(), body_size_);
+    }
+    body_ = std::move(larger);
+  }
+  return true;
+}
+
+bool ServerExchange::on_bytes(const char* bytes, size_t size) {
+  received_bytes_ += size;
+  if (replied_ || too_large_) {
+    return received_bytes_ <= kReadOnOverrun;
+  }
+  if (!make_room(size)) {
+    too_large_ = true;
+    body_ = Bytes();
+    return true;
+  }
+  std::memcpy(body_.data() + body_size_, bytes, size);
+  body_size_ += size;
+  return true;
+}
+
+bool ServerExchange::on_whole(HttpHandler& handler, bool last_of_connection) {
+  if (phase_ == Phase::receiving && !replied_) {
+    if (too_large_) {
+      refuse(413, "the body is larger than what is accepted here\n");
+    } else {
+      if (body_.empty()) {
+        body_ = Bytes(kBlockPadding);  // a chunked body without chunks
+      }
+      std::memset(body_.data() + body_size_, 0, kBlockPadding);
+      phase_ = Phase::waiting_for_handler;
+      handler.on_body(shared_from_this(), std::exchange(body_, Bytes()), body_size_);
+    }
+  }
+  if (replied_) {
+    return send_reply(last_of_connection);
+  }
+  suspended_ = true;
+  MHD_suspend_connection(connection_);
+  return true;
+}
+
+void ServerExchange::reply(int status, Headers headers, std::string body) {
+  if (replied_) {
+    return;
+  }
+  TR_ASSERT(status >= 200 && status <= 599);
+  replied_ = true;
+  if (connection_ == nullptr) {
+    return;
+  }
+  status_ = status;
+  reply_headers_ = std::move(headers);
+  reply_body_ = std::move(body);
+  body_ = Bytes();
+  wake();
+}
+
+void ServerExchange::wake() {
+  if (suspended_) {
+    suspended_ = false;
+    MHD_resume_connection(connection_);
+    on_resumed_();
+  }
+}
+
+bool ServerExchange::send_reply(bool close_connection) {
+  phase_ = Phase::sending;
+  // The text stays ours, and lives until the request is over.
+  MHD_Response* response = MHD_create_response_from_buffer(reply_body_.size(), reply_body_.data(),
+                                                           MHD_RESPMEM_PERSISTENT);
+  if (response == nullptr) {
+    return false;
+  }
+  for (const auto& [name, value] : reply_headers_) {
+    const std::string lower_name = lower(name);
+    if (lower_name != "content-length" && lower_name != "connection") {
+      MHD_add_response_header(response, name.c_str(), value.c_str());
+    }
+  }
+  if (close_connection) {
+    MHD_add_response_header(response, "Connection", "close");
+  }
+  const bool queued =
+      MHD_queue_response(connection_, static_cast<unsigned>(status_), response) == MHD_YES;
+  MHD_destroy_response(response);
+  return queued;
+}
+
+void ServerExchange::on_over(HttpHandler& handler) {
+  connection_ = nullptr;
+  suspended_ = false;
+  body_ = Bytes();
+  if (known_to_handler_) {
+    handler.on_end(shared_from_this());
+  }
+}
+
+}  // namespace tailrace::net

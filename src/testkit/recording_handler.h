@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tailrace/http.h"
+
+namespace tailrace::testkit {
+
+/// An HttpHandler that notes what happens, and answers as the test says.
+class RecordingHandler final : public HttpHandler {
+ public:
+  using Exchange = std::shared_ptr<HttpExchange>;
+
+  uint64_t limit = 1024 * 1024;
+  std::function<void(const Exchange&)> head = [](const Exchange&) {};
+  std::function<void(const Exchange&, const std::string& body)> body =
+      [](const Exchange& exchange, const std::string&) { exchange->reply(204, {}, ""); };
+
+  std::vector<Exchange> heads;
+  std::vector<std::string> bodies;
+  std::vector<const HttpExchange*> ends;
+
+  uint64_t on_head(const Exchange& exchange) override {
+    heads.push_back(exchange);
+    head(exchange);
+    return exchange->replied() ? 0 : limit;
+  }
+  void on_body(const Exchange& exchange, Bytes bytes, size_t size) override {
+    bodies.emplace_back(bytes.data(), size);
+    padding_is_there = padding_is_there && bytes.size() >= size + 64;
+    body(exchange, bodies.back());
+  }
+  void on_end(const Exchange& exchange) override { ends.push_back(exchange.get()); }
+
+  bool padding_is_there = true;
+};
+
+}  // namespace tailrace::testkit
