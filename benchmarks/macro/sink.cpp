@@ -76,6 +76,8 @@ struct Connection {
   bool in_body = false;
 };
 
+enum class Mode { well, unavailable, silent };
+
 class Sink {
  public:
   explicit Sink(bool decode) : decode_(decode) {}
@@ -189,7 +191,7 @@ class Sink {
     if (decode_) {
       connection.body.append(bytes.substr(0, taken));
     }
-    stats_.bytes += taken;
+    stats_.bytes += mode_ == Mode::well ? taken : 0;
     connection.body_left -= taken;
     if (connection.body_left == 0) {
       end_body(fd, connection);
@@ -199,6 +201,13 @@ class Sink {
 
   void end_body(int fd, Connection& connection) {
     connection.in_body = false;
+    if (mode_ == Mode::silent) {
+      return;
+    }
+    if (mode_ == Mode::unavailable) {
+      answer(fd, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+      return;
+    }
     ++stats_.requests;
     if (decode_) {
       count_lines(connection.body);
@@ -226,6 +235,23 @@ class Sink {
                            body.size(), body));
     if (head.starts_with("GET /reset")) {
       stats_ = Stats{};
+    } else if (head.starts_with("GET /fail/503")) {
+      mode_ = Mode::unavailable;
+    } else if (head.starts_with("GET /fail/hang")) {
+      mode_ = Mode::silent;
+    } else if (head.starts_with("GET /ok")) {
+      if (mode_ == Mode::silent) {
+        drop_all_but(fd);
+      }
+      mode_ = Mode::well;
+    }
+  }
+
+  void drop_all_but(int keep) {
+    for (const auto& [fd, connection] : connections_) {
+      if (fd != keep) {
+        shutdown(fd, SHUT_RDWR);  // the next read ends it
+      }
     }
   }
 
@@ -240,6 +266,7 @@ class Sink {
   }
 
   const bool decode_;
+  Mode mode_ = Mode::well;
   int listener_ = -1;
   int epoll_ = -1;
   Stats stats_;

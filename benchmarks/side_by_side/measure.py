@@ -87,7 +87,9 @@ class Sink:
         self.address = self.process.stdout.readline().split()[-1]
 
     def stats(self, reset=False):
-        path = "reset" if reset else "stats"
+        return self.ask("reset" if reset else "stats")
+
+    def ask(self, path):
         with urllib.request.urlopen(f"http://{self.address}/{path}", timeout=60) as answer:
             return json.load(answer)
 
