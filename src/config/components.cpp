@@ -9,6 +9,7 @@
 #include "config/listen_address.h"
 #include "config/option_codecs.h"
 #include "config/suggest.h"
+#include "config/units.h"
 
 namespace tailrace::config {
 namespace {
@@ -111,9 +112,12 @@ void read_options(const ConfigValue& map, ComponentConfig& component, ConfigCont
   if (component.plugin->kind == ComponentKind::output &&
       output_engine_schema().read(map, &component.output, context, not_shared)) {
     const OutputEngineConfig& engine = component.output;
-    if (engine.batch_bytes > engine.memory) {
-      context.issues.add(component.position, context.path,
-                         "batch.bytes must not be larger than buffer.memory");
+    const ConfigValue* batch = map.find("batch");
+    const ConfigValue* bytes = batch != nullptr ? batch->find("bytes") : nullptr;
+    if (bytes != nullptr && engine.batch_bytes > engine.memory) {
+      context.issues.add(bytes->position, context.path + ".batch.bytes",
+                         fmt::format("must not be larger than buffer.memory, which is {}",
+                                     print_size(engine.memory)));
     }
     if (engine.min_backoff > engine.max_backoff) {
       context.issues.add(component.position, context.path,

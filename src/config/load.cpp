@@ -50,7 +50,9 @@ void read_agent(const ConfigValue& section, AgentConfig& config, ConfigContext& 
   }
 }
 
-void check_memory(const AgentConfig& config, const ConfigValue& root, ConfigIssues& issues) {
+/// The engine gives each output its share then, which may surprise who wrote the sizes.
+void warn_of_large_buffers(const AgentConfig& config, const ConfigValue& root,
+                           ConfigIssues& issues) {
   uint64_t total = 0;
   for (const auto& output : config.outputs) {
     total += output.output.memory.bytes;
@@ -60,12 +62,13 @@ void check_memory(const AgentConfig& config, const ConfigValue& root, ConfigIssu
   }
   const ConfigValue* agent = root.find("agent");
   const ConfigValue* limit = agent != nullptr ? agent->find("memory_limit") : nullptr;
-  issues.add(limit != nullptr ? limit->position : config.outputs.front().position,
-             "agent.memory_limit",
-             fmt::format("the outputs' buffers in memory add up to {}, more than the limit of {}{}",
-                         print_size(ByteSize{total}), print_size(config.memory_limit),
-                         config.memory_limit_origin == "cgroup" ? " (from the cgroup)" : ""),
-             "lower buffer.memory of the outputs, or raise the limit");
+  issues.warn(limit != nullptr ? limit->position : config.outputs.front().position,
+              "agent.memory_limit",
+              fmt::format("the outputs' buffers ask for {} of memory, more than the limit of {}{}: "
+                          "each will get its share",
+                          print_size(ByteSize{total}), print_size(config.memory_limit),
+                          config.memory_limit_origin == "cgroup" ? " (from the cgroup)" : ""),
+              "lower buffer.memory of the outputs, or raise the limit");
 }
 
 AgentConfig read_root(const ConfigValue& root, PluginTable plugins, ConfigIssues& issues) {
@@ -84,7 +87,7 @@ AgentConfig read_root(const ConfigValue& root, PluginTable plugins, ConfigIssues
   config.outputs = read_components(ComponentKind::output, section("outputs"), plugins, context);
   config.pipelines = read_pipelines(section("pipelines"), config, context);
   check_listeners(config, root, issues);
-  check_memory(config, root, issues);
+  warn_of_large_buffers(config, root, issues);
   return config;
 }
 

@@ -160,11 +160,13 @@ TEST_CASE("Config: checks across the options of a component") {
   CHECK(errors_of("inputs: {f: {type: files, include: /a}}\n"
                   "outputs:\n"
                   "  s: {type: sink, url: u, mode: safe, verify: false}\n"
-                  "  r: {type: relay, buffer: {memory: 64KiB}, retry: {min_backoff: 1m}}\n"
-                  "pipelines: {p: {inputs: [f], outputs: [s, r]}}\n") ==
+                  "  r: {type: relay, retry: {min_backoff: 1m}}\n"
+                  "  t: {type: relay, buffer: {memory: 64KiB}, batch: {bytes: 65KiB}}\n"
+                  "  ok: {type: relay, buffer: {memory: 64KiB}}\n"
+                  "pipelines: {p: {inputs: [f], outputs: [s, r, t, ok]}}\n") ==
         Lines{"3:6 outputs.s: mode: safe needs verify: true",
-              "4:3 outputs.r: batch.bytes must not be larger than buffer.memory",
-              "4:3 outputs.r: retry.min_backoff must not be longer than retry.max_backoff"});
+              "4:3 outputs.r: retry.min_backoff must not be longer than retry.max_backoff",
+              "5:60 outputs.t.batch.bytes: must not be larger than buffer.memory, which is 64KiB"});
 }
 
 TEST_CASE("Pipelines: the signal follows from inputs and outputs, or is said") {
@@ -260,13 +262,15 @@ TEST_CASE("Listeners: two on one port are refused, the admin port among them") {
         Lines{"1:25 agent.admin.listen: expected an address such as 0.0.0.0:2020"});
 }
 
-TEST_CASE("Memory: the outputs' buffers have to fit the limit") {
-  CHECK(errors_of("agent: {memory_limit: 24MiB}\n"
+TEST_CASE("Memory: buffers that ask for more than the limit get a warning") {
+  CHECK(
+      warnings_of("agent: {memory_limit: 24MiB}\n"
                   "inputs: {f: {type: files, include: /a}}\n"
                   "outputs: {s: {type: sink, url: u}, r: {type: relay}}\n"
                   "pipelines: {p: {inputs: [f], outputs: [s, r]}}\n") ==
-        Lines{"1:23 agent.memory_limit: the outputs' buffers in memory add up to 32MiB, more than "
-              "the limit of 24MiB; lower buffer.memory of the outputs, or raise the limit"});
+      Lines{"1:23 agent.memory_limit: the outputs' buffers ask for 32MiB of memory, more than the "
+            "limit of 24MiB: each will get its share; lower buffer.memory of the outputs, or raise "
+            "the limit"});
 }
 
 TEST_CASE("Config: from a file, and from one that is not there") {
