@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks who includes whom: rooms, third-party headers and the public API, as tools/layers.txt says.
+"""Checks who includes whom (rooms, third-party headers, the public API) by tools/layers.txt.
 
 Prints one `file:line: complaint` per violation and exits 1 if there is any.
 """

@@ -17,8 +17,8 @@ ADVISED_LINES = 450
 # Things that need a place in tools/style_allowed.txt: what it looks like in C++ and in Python.
 RISKY = {
     "wall-clock": {
-        ".cpp": r"\b(system|steady|high_resolution)_clock::now\b|\b(clock_gettime|gettimeofday)\s*\("
-                r"|\buv_(hrtime|now)\s*\(|[^_\w.>]time\s*\((nullptr|NULL|0|&)",
+        ".cpp": r"\b(system|steady|high_resolution)_clock::now\b"
+                r"|\b(clock_gettime|gettimeofday)\s*\(|\buv_(hrtime|now)\s*\(|[^_\w.>]time\s*\((nullptr|NULL|0|&)",
     },
     "throw": {".cpp": r"\bthrow\b"},
     "std-regex": {".cpp": r"\bstd::regex\b|#\s*include\s*<regex>"},

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""One output is dead for a while, the other is well: delay and rate of the healthy one, RSS, and how
-fast the dead one catches up (at least 20 x the live rate)."""
+"""One output is dead for a while, the other is well: delay and rate of the healthy one, RSS, and
+how fast the dead one catches up (at least 20 x the live rate)."""
 import argparse
 import sys
 import tempfile
@@ -61,7 +61,8 @@ def main():
                          folder / "agent")
         try:
             writer.write_for(5, options.rate)
-            rate, p99, _ = watch(writer, agent, well, min(60, options.seconds), options.rate)
+            calm = min(60, options.seconds)
+            rate, p99, _ = watch(writer, agent, well, calm, options.rate)
             sick.ask(f"fail/{options.fault}")
             dead_rate, dead_p99, rss = watch(writer, agent, well, options.seconds, options.rate)
             seconds, speed = catch_up(sick, agent, writer)

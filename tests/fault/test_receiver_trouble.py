@@ -75,7 +75,8 @@ def test_what_exceeds_memory_is_spooled_and_sent_in_order(agents, loki, node):
         "buffer": {"memory": "64KiB", "disk": "64MiB"}, "batch": {"bytes": "8KiB"}})).start()
     lines = log.write_many(10_000)
     wait_until(lambda: agent.ledger_total("waiting") == len(lines), lambda: agent.ledger())
-    assert sum(path.stat().st_size for path in agent.state_dir.rglob("*") if path.is_file()) > 50_000
+    spooled = [path.stat().st_size for path in agent.state_dir.rglob("*") if path.is_file()]
+    assert sum(spooled) > 50_000
     loki.heal()
     loki.wait_lines(lines)
     agent.wait_settled()
@@ -107,7 +108,7 @@ def test_drop_oldest_keeps_reading_and_counts_what_it_drops(agents, loki, node):
         "buffer": {"memory": "64KiB", "disk": "256KiB", "when_full": "drop_oldest"},
         "compression": "none", "batch": {"bytes": "16KiB"}})).start()
     lines = log.write_many(30_000)
-    wait_until(lambda: agent.ledger_total("taken") == len(lines), lambda: agent.ledger(), timeout=60)
+    wait_until(lambda: agent.ledger_total("taken") == len(lines), lambda: agent.ledger(), 60)
     dropped = agent.ledger_total("dropped")
     assert dropped > 0
     agent.wait_log("(?i)drop")

@@ -16,7 +16,8 @@ def nginx(number):
 
 
 def klog(number):
-    return f'I0102 03:04:05.{number % 1_000_000:06d}       1 controller.go:{number}] "Synced" n={number}'
+    return (f'I0102 03:04:05.{number % 1_000_000:06d}       1 controller.go:{number}] '
+            f'"Synced" n={number}')
 
 
 def java_trace(number, frames=400):

@@ -1,4 +1,5 @@
 """Checks of the source text, each counted as one test."""
+import hashlib
 import multiprocessing
 import re
 import subprocess
@@ -17,7 +18,10 @@ def run_clang_format():
     files = source_files(".h", ".cpp")
     done = subprocess.run(["clang-format", "--dry-run", "--Werror", *files], cwd=TOP,
                           capture_output=True, text=True)
-    print("\n".join(line for line in done.stderr.splitlines() if "error:" in line))
+    places = [line.split(": error:")[0] for line in done.stderr.splitlines() if "error:" in line]
+    for path in sorted({place.split(":")[0] for place in places}):
+        lines = [place.split(":")[1] for place in places if place.startswith(path + ":")]
+        print(f"{path}: clang-format would change line {', '.join(dict.fromkeys(lines))}")
     return Outcome(passed=1) if done.returncode == 0 else Outcome(failed=1)
 
 
@@ -61,9 +65,4 @@ def header_fingerprint():
     parts = [(TOP / ".clang-tidy").read_text()]
     parts += [(TOP / path).read_text() for path in source_files(".h")
               if path.startswith("include/")]
-    return str(hash_text("".join(parts))) + "\n"
-
-
-def hash_text(text):
-    import hashlib
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256("".join(parts).encode()).hexdigest() + "\n"

@@ -1,7 +1,7 @@
 """The demo: real logs -> tailrace -> (Loki's push API) -> tailrace -> a file, with a kill -9.
 
-The sender tails this machine's own logs and the logs of a small service, which lie and rotate as the
-kubelet lays them out. Half-way it is killed with -9 and started again. At the end what arrived is
+The sender tails this machine's own logs and those of a small service, which lie and rotate as the
+kubelet has it. Half-way it is killed with -9 and started again. At the end what arrived is
 compared with what was written, line by line.
 """
 import argparse

@@ -1,4 +1,4 @@
-"""What the demo shows while it runs: a table that refreshes on a terminal, plain lines elsewhere."""
+"""What the demo shows while it runs: a refreshing table on a terminal, plain lines elsewhere."""
 import sys
 import time
 

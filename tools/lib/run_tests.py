@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from lib.builds import BUILDS, BuildFailed, build  # noqa: E402
+from lib.builds import BuildFailed, build  # noqa: E402
 from lib.checks import run_check, run_clang_format, run_clang_tidy  # noqa: E402
 from lib.outcome import Outcome  # noqa: E402
 from lib.tree import TOP  # noqa: E402

@@ -8,7 +8,8 @@ from harness.configs import pipeline, tail, tail_to_loki
 from harness.faults import Status
 from harness.waiting import wait_until
 
-PATHS = ["/metrics", "/healthz", "/readyz", "/api/v1/files", "/api/v1/ledger", "/api/v1/status", "/"]
+PATHS = ["/", "/metrics", "/healthz", "/readyz", "/api/v1/files", "/api/v1/ledger",
+         "/api/v1/status"]
 
 
 @pytest.fixture

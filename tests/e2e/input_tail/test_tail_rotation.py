@@ -109,9 +109,8 @@ def test_logrotate_with_copytruncate_and_compress(agents, loki, tmp_path):
     path = tmp_path / "logs" / "app.log"
     path.parent.mkdir()
     config = tmp_path / "logrotate.conf"
-    config.write_text(f"{path} {{\n rotate 3\n copytruncate\n compress\n missingok\n su root root\n}}\n"
-                      if os.getuid() == 0 else
-                      f"{path} {{\n rotate 3\n copytruncate\n compress\n missingok\n}}\n")
+    who = " su root root\n" if os.getuid() == 0 else ""
+    config.write_text(f"{path} {{\n rotate 3\n copytruncate\n compress\n missingok\n{who}}}\n")
     os.chmod(path.parent, 0o755)
     path.write_text("")
     agent = agents(tail_to_loki(path, loki, input={"format": "raw"})).start()
