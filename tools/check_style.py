@@ -18,7 +18,8 @@ ADVISED_LINES = 450
 RISKY = {
     "wall-clock": {
         ".cpp": r"\b(system|steady|high_resolution)_clock::now\b"
-                r"|\b(clock_gettime|gettimeofday)\s*\(|\buv_(hrtime|now)\s*\(|[^_\w.>]time\s*\((nullptr|NULL|0|&)",
+                r"|\b(clock_gettime|gettimeofday)\s*\(|\buv_(hrtime|now)\s*\("
+                r"|[^_\w.>]time\s*\((nullptr|NULL|0|&)",
     },
     "throw": {".cpp": r"\bthrow\b"},
     "std-regex": {".cpp": r"\bstd::regex\b|#\s*include\s*<regex>"},

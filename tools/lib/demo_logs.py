@@ -1,4 +1,4 @@
-"""The demo's input: this machine's own logs, and a service with its files as the kubelet lays them."""
+"""The demo's input: this machine's own logs, and a service whose files lie as in a node."""
 import subprocess
 import sys
 import threading
