@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/commands.h"
@@ -60,7 +61,20 @@ struct Arguments {
   std::string docs_to_check;
 };
 
+/// True, with a word on what to do, when no configuration was named and the usual one is not there.
+bool has_no_config(const Arguments& arguments, std::string_view command) {
+  if (arguments.config != kDefaultConfig || access(kDefaultConfig, F_OK) == 0) {
+    return false;
+  }
+  std::cerr << "there is no " << kDefaultConfig << "; name a configuration with --config FILE"
+            << " (see tailrace " << command << " --help)\n";
+  return true;
+}
+
 int run(const Arguments& arguments) {
+  if (has_no_config(arguments, "run")) {
+    return kBadConfig;
+  }
   auto config = load_or_explain(arguments.config, plugin_table(), std::cerr);
   if (!config) {
     return kBadConfig;
@@ -115,7 +129,11 @@ void declare(CLI::App& app, Arguments& arguments, std::function<int()>& action) 
   command = app.add_subcommand("check", "Check a configuration and report everything wrong in it.");
   add_config_option(*command, arguments);
   command->callback([&] {
-    action = [&] { return check(arguments.config, plugin_table(), std::cout, std::cerr); };
+    action = [&] {
+      return has_no_config(arguments, "check")
+                 ? kBadConfig
+                 : check(arguments.config, plugin_table(), std::cout, std::cerr);
+    };
   });
 
   command = app.add_subcommand("docs", "Print the reference of all options, in Markdown.");
@@ -142,8 +160,8 @@ int main(int argc, char** argv) {
   CLI::App app("Collects logs and forwards them; loses nothing.", "tailrace");
   Arguments arguments;
   std::function<int()> action = [&app] {
-    std::cout << app.help();
-    return kOk;
+    std::cerr << app.help();
+    return kBadConfig;
   };
   declare(app, arguments, action);
   try {
