@@ -35,7 +35,9 @@ inline constexpr uint32_t kMetadataField = 3;
 
 /// Most that an entry takes beside its line and its metadata: two tags and lengths, the timestamp,
 /// the line's tag and length.
-inline constexpr size_t kEntryOverhead = 48;
+inline constexpr size_t kEntryOverhead = 32;
+/// Bytes behind the last entry that may be written over.
+inline constexpr size_t kWriteSlack = 16;
 /// Most that a pair of metadata takes beside its name and value.
 inline constexpr size_t kPairOverhead = 24;
 
@@ -51,7 +53,8 @@ inline size_t metadata_pair_size(const MetaPair& pair) noexcept {
 /// lay in, for most have it in common.
 class EntryWriter {
  public:
-  /// Writes one entry at `to`, where entry_bound() bytes are free; returns the place behind it.
+  /// Writes one entry at `to`, where entry_bound() + kWriteSlack bytes are free; returns the place
+  /// behind it. Lines and pieces of metadata are shorter than 4 GiB.
   /// `ready` holds metadata fields that are encoded already (see encode_metadata_pair). Text is
   /// copied as it is; text_was_ascii() tells whether it needs a closer look. A timestamp before
   /// 1677-09-21T00:12:44Z is written as that.

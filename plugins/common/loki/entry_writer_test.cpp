@@ -37,7 +37,8 @@ Written write(loki::EntryWriter& writer, int64_t timestamp, const std::string& l
   const std::unique_ptr<char[]> exact_line(new char[line.size()]);
   std::memcpy(exact_line.get(), line.data(), line.size());
   const std::string_view line_view(exact_line.get(), line.size());
-  const size_t bound = loki::EntryWriter::entry_bound(line_view, ready, metadata);
+  const size_t bound =
+      loki::EntryWriter::entry_bound(line_view, ready, metadata) + loki::kWriteSlack;
   const std::unique_ptr<char[]> buffer(new char[bound]);
   char* end = writer.write(buffer.get(), timestamp, line_view, ready, metadata);
   REQUIRE(static_cast<size_t>(end - buffer.get()) <= bound);

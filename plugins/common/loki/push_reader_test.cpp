@@ -79,7 +79,7 @@ std::string field(uint32_t number, std::string_view content) {
 }
 std::string entry(int64_t timestamp, std::string_view line) {
   loki::EntryWriter writer;
-  std::string out(loki::EntryWriter::entry_bound(line, {}, {}), '\0');
+  std::string out(loki::EntryWriter::entry_bound(line, {}, {}) + loki::kWriteSlack, '\0');
   out.resize(static_cast<size_t>(writer.write(out.data(), timestamp, line, {}, {}) - out.data()));
   return out;
 }
