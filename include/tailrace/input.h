@@ -87,6 +87,8 @@ class InputContext {
   virtual bool once() const noexcept = 0;
   /// Under `once`: this input (on this lane) has read all there is.
   virtual void finished() = 0;
+  /// For an input that fetches (a scrape).
+  virtual Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) = 0;
   /// All lanes listen on one address (SO_REUSEPORT); port 0 becomes the same port for all lanes.
   virtual Result<std::unique_ptr<HttpServer>> http_server(const HttpServerConfig& config,
                                                           HttpHandler& handler) = 0;

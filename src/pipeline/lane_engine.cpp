@@ -61,6 +61,9 @@ class LaneEngine::InputHost final : public InputContext, private Checkpoints {
       engine_.input_finished();
     }
   }
+  Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) override {
+    return engine_.shared_.net.http_channel(engine_.lane_, config, metrics_);
+  }
   Result<std::unique_ptr<HttpServer>> http_server(const HttpServerConfig& config,
                                                   HttpHandler& handler) override {
     EngineShared& shared = engine_.shared_;
