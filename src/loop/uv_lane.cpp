@@ -23,6 +23,11 @@ void close_and_delete(Handle* handle) {
            [](uv_handle_t* closed) { delete reinterpret_cast<Handle*>(closed); });
 }
 
+/// Of the handle's loop: timer callbacks that are on the stack.
+uint32_t& timers_running(uv_timer_t* handle) {
+  return *static_cast<uint32_t*>(handle->loop->data);
+}
+
 class UvTimer final : public Timer {
  public:
   UvTimer(uv_loop_t* loop, std::function<void()> on_fire)
@@ -33,16 +38,22 @@ class UvTimer final : public Timer {
   ~UvTimer() override { close_and_delete(handle_); }
   void start(std::chrono::milliseconds after) override {
     uv_update_time(handle_->loop);
+    // libuv 1.44 fires a timer of 0 that a timer's callback starts in the same pass, again and
+    // again: one that restarts itself so would keep the loop from its descriptors.
+    const int64_t least = timers_running(handle_) > 0 ? 1 : 0;
     uv_timer_start(
         handle_,
         [](uv_timer_t* handle) {
           if (auto* self = static_cast<UvTimer*>(handle->data)) {
             // A copy: the callback may destroy the timer.
             const auto call = self->on_fire_;
+            uint32_t& running = timers_running(handle);
+            ++running;
             call();
+            --running;
           }
         },
-        static_cast<uint64_t>(std::max<int64_t>(after.count(), 0)), 0);
+        static_cast<uint64_t>(std::max<int64_t>(after.count(), least)), 0);
   }
   void stop() override { uv_timer_stop(handle_); }
   bool active() const override { return uv_is_active(as_handle(handle_)) != 0; }
@@ -95,12 +106,14 @@ struct UvLane::Handles {
   uv_idle_t* dont_block = new uv_idle_t;
   std::vector<std::pair<uv_signal_t*, std::function<void()>>> signals;
   uint32_t work_under_way = 0;
+  uint32_t timers_running = 0;
 };
 
 UvLane::UvLane(uint32_t id, uint32_t count, const Clock& clock)
     : id_(id), count_(count), clock_(clock), handles_(std::make_unique<Handles>()) {
   uv_loop_t* loop = &handles_->loop;
   TR_CHECK(uv_loop_init(loop) == 0);
+  loop->data = &handles_->timers_running;
   uv_async_init(loop, handles_->wake, [](uv_async_t* handle) {
     if (handle->data != nullptr) {
       static_cast<UvLane*>(handle->data)->run_posted();

@@ -50,6 +50,28 @@ TEST_CASE("UvLane: a timer fires once, not when stopped, and may destroy itself"
   CHECK(fired == 1);
 }
 
+TEST_CASE("UvLane: a timer of 0 that restarts itself leaves the loop its turns") {
+  loop::UvLane lane(0, 1, loop::system_clock());
+  int fired = 0;
+  std::unique_ptr<Timer> again;
+  again = lane.timer([&] {
+    if (++fired < 1000) {
+      again->start(0ms);
+    }
+  });
+  again->start(0ms);
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  auto watch = lane.watch_fd(ends[0], [&](bool, bool) { lane.stop(); });
+  watch->set_events(true, false);
+  REQUIRE(write(ends[1], "x", 1) == 1);
+  lane.run();
+  CHECK(fired < 1000);
+  watch.reset();
+  close(ends[0]);
+  close(ends[1]);
+}
+
 TEST_CASE("UvLane: what is added at the end of a turn runs in the next one, without waiting") {
   loop::UvLane lane(0, 1, loop::system_clock());
   std::string order;
