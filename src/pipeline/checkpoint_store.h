@@ -8,9 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "loop/file_layer.h"
 #include "tailrace/lane.h"
 #include "tailrace/result.h"
+
+#include "loop/file_layer.h"
 
 namespace tailrace::pipeline {
 
@@ -48,6 +49,7 @@ class CheckpointStore {
     uint64_t failures = 0;
     uint64_t rows = 0;
     uint64_t bytes = 0;
+    uint64_t corrupt_files = 0;  ///< Kept beside as checkpoints.corrupt-N when it was opened.
     bool failing = false;
     std::string last_error;
   };
