@@ -72,7 +72,16 @@ std::vector<std::string> lines(const std::vector<ConfigIssue>& issues) {
 
 const Schema& sink_schema() {
   static const Schema schema = Schema::of<SinkConfig>({
-      option("url", &SinkConfig::url, "Where to send.").required(),
+      option("url", &SinkConfig::url, "Where to send.")
+          .required()
+          .check<std::string>(&SinkConfig::url,
+                              [](const std::string& url) -> std::string {
+                                const size_t blank = url.find(' ');
+                                return blank == std::string::npos
+                                           ? ""
+                                           : '"' + url + "\" is no URL, because of \"" +
+                                                 url.substr(blank) + '"';
+                              }),
       option("timeout", &SinkConfig::timeout, "Longest wait.").range("1ms", "10m"),
       option("token", &SinkConfig::token, "Proves who we are."),
       choice("mode", &SinkConfig::mode, "How.", {{"fast", Mode::fast}, {"safe", Mode::safe}}),

@@ -11,6 +11,7 @@
 #include "config/option_codecs.h"
 #include "config/pipelines.h"
 #include "config/read_file.h"
+#include "config/secret_filter.h"
 #include "config/suggest.h"
 #include "config/units.h"
 #include "config/yaml_reader.h"
@@ -131,13 +132,14 @@ std::optional<AgentConfig> load_text(std::string_view text, PluginTable plugins,
                             describe(*root)));
     }
   }
+  const SecretFilter without_secrets(root ? *root : ConfigValue());
   for (auto& issue : in_order(found.issues(), parsed)) {
-    issues.add(issue.position, std::move(issue.path), std::move(issue.message),
-               std::move(issue.hint));
+    issues.add(issue.position, issue.path, without_secrets(issue.path, std::move(issue.message)),
+               without_secrets(issue.path, std::move(issue.hint)));
   }
   for (auto& issue : in_order(found.warnings(), 0)) {
-    issues.warn(issue.position, std::move(issue.path), std::move(issue.message),
-                std::move(issue.hint));
+    issues.warn(issue.position, issue.path, without_secrets(issue.path, std::move(issue.message)),
+                without_secrets(issue.path, std::move(issue.hint)));
   }
   return found.ok() ? std::move(config) : std::nullopt;
 }

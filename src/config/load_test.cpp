@@ -156,6 +156,21 @@ TEST_CASE("Config: a value from a missing reference is told once") {
         1);
 }
 
+TEST_CASE("Config: a plugin's complaint does not show what a reference stands for") {
+  const auto complaint = [](const char* url) {
+    setenv("TAILRACE_TEST_URL", url, 1);
+    return errors_of(
+        "inputs: {f: {type: files, include: /a}}\n"
+        "outputs: {s: {type: sink, url: \"${env:TAILRACE_TEST_URL}\"}}\n"
+        "pipelines: {p: {inputs: [f], outputs: [s]}}\n");
+  };
+  CHECK(complaint("http://u:hunter2@x /") ==
+        Lines{"2:32 outputs.s.url: \"<secret>\" is no URL, because of \" /\""});
+  CHECK(complaint("http://x hunter2hunter2") ==
+        Lines{"2:32 outputs.s.url: is not accepted; why is not shown, since that would show what a "
+              "${…} stands for"});
+}
+
 TEST_CASE("Config: checks across the options of a component") {
   CHECK(errors_of("inputs: {f: {type: files, include: /a}}\n"
                   "outputs:\n"
