@@ -35,6 +35,12 @@ std::string summary(const config::AgentConfig& config) {
   return text;
 }
 
+void write_warnings(const std::string& path, const ConfigIssues& issues, std::ostream& err) {
+  for (const auto& issue : issues.warnings()) {
+    err << config::to_line(path, issue, "warning") << "\n";
+  }
+}
+
 const char* to_string(Stability stability) {
   switch (stability) {
     case Stability::stable:
@@ -75,16 +81,14 @@ std::string build_info() {
 }  // namespace
 
 std::optional<config::AgentConfig> load_or_explain(const std::string& path,
-                                                   config::PluginTable plugins, std::ostream& err) {
-  ConfigIssues issues;
+                                                   config::PluginTable plugins,
+                                                   ConfigIssues& issues, std::ostream& err) {
   auto config = config::load(path, plugins, issues);
-  for (const auto& issue : issues.issues()) {
-    err << config::to_line(path, issue) << "\n";
-  }
-  for (const auto& issue : issues.warnings()) {
-    err << config::to_line(path, issue, "warning") << "\n";
-  }
   if (!config) {
+    for (const auto& issue : issues.issues()) {
+      err << config::to_line(path, issue) << "\n";
+    }
+    write_warnings(path, issues, err);
     err << path << ": " << counted(issues.issues().size(), "error") << "\n";
   }
   return config;
@@ -92,10 +96,12 @@ std::optional<config::AgentConfig> load_or_explain(const std::string& path,
 
 int check(const std::string& path, config::PluginTable plugins, std::ostream& out,
           std::ostream& err) {
-  const auto config = load_or_explain(path, plugins, err);
+  ConfigIssues issues;
+  const auto config = load_or_explain(path, plugins, issues, err);
   if (!config) {
     return kBadConfig;
   }
+  write_warnings(path, issues, err);
   out << path << ": ok\n" << summary(*config);
   return kOk;
 }

@@ -75,13 +75,17 @@ int run(const Arguments& arguments) {
   if (has_no_config(arguments, "run")) {
     return kBadConfig;
   }
-  auto config = load_or_explain(arguments.config, plugin_table(), std::cerr);
+  ConfigIssues issues;
+  auto config = load_or_explain(arguments.config, plugin_table(), issues, std::cerr);
   if (!config) {
     return kBadConfig;
   }
   take_named(kLogLevels, arguments.log_level, config->log.level);
   take_named(kLogFormats, arguments.log_format, config->log.format);
   configure_log(config->log.level, config->log.format);
+  for (const auto& warning : issues.warnings()) {
+    log_line(LogLevel::warn, "config", warning.path, config::to_line(arguments.config, warning));
+  }
   return run_agent(*config, {.once = arguments.once});
 }
 
