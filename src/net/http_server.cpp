@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <list>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -32,6 +33,9 @@ constexpr size_t kConnectionMemory = 32 * 1024;
 constexpr int64_t kLeastBytesPerSecond = 256;
 // An answer that is not taken within so many idle_timeouts is given up.
 constexpr int64_t kSendTimeouts = 10;
+constexpr int64_t kHandshakeNs = 10 * kSecond;
+// See MhdServer::wait_ms.
+constexpr uint64_t kHandshakeWaitMs = 2;
 
 class MhdServer final : public HttpServer {
  public:
@@ -42,6 +46,8 @@ class MhdServer final : public HttpServer {
         tls_(std::move(tls)),
         port_(listen.port),
         idle_timeout_ns_(std::max<int64_t>(config.idle_timeout.count(), kSecond)),
+        sweep_every_((tls_ ? std::min(idle_timeout_ns_, kHandshakeNs) : idle_timeout_ns_) /
+                     2'000'000),
         lingering_(lane) {}
   ~MhdServer() override;
 
@@ -58,7 +64,8 @@ class MhdServer final : public HttpServer {
     bool lingers = false;
     std::shared_ptr<const ServerTls::Credentials> credentials;
     std::list<Connection>::iterator self;
-    bool got_bytes = false;  // of a body, in this run
+    bool got_bytes = false;    // of a body, in this run
+    bool handshaking = false;  // TLS, and no request yet
   };
 
   static MhdServer& of(void* server) { return *static_cast<MhdServer*>(server); }
@@ -75,6 +82,7 @@ class MhdServer final : public HttpServer {
   void connect(MHD_Connection* connection, void** context);
   void disconnect(void** context);
   void run();
+  std::optional<uint64_t> wait_ms() const;
   void close_ended(Connection& connection);
   void sweep();
   bool is_overdue(const Connection& connection, int64_t now) const;
@@ -84,6 +92,7 @@ class MhdServer final : public HttpServer {
   std::unique_ptr<ServerTls> tls_;
   const uint16_t port_;
   const int64_t idle_timeout_ns_;
+  const std::chrono::milliseconds sweep_every_;
   Lingering lingering_;
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<FdWatch> watch_;
@@ -96,6 +105,8 @@ class MhdServer final : public HttpServer {
   // What makes another run of libmicrohttpd necessary.
   bool a_connection_ended_ = false;
   bool a_reply_came_ = false;
+  bool a_callback_came_ = false;
+  int handshaking_ = 0;
 };
 
 void log_of_microhttpd(void*, const char* format, va_list arguments) {
@@ -171,6 +182,7 @@ void MhdServer::quiesce() {
 }
 
 void MhdServer::run() {
+  a_callback_came_ = false;
   // A resumed connection is looked at when a run starts. At the limit of connections libmicrohttpd
   // stops listening, and takes it up again, too, when a run starts after one has ended.
   do {
@@ -182,12 +194,25 @@ void MhdServer::run() {
     connection->got_bytes = false;
     close_ended(*connection);
   }
-  MHD_UNSIGNED_LONG_LONG wait_ms = 0;
-  if (MHD_get_timeout(daemon_, &wait_ms) == MHD_YES) {
-    timer_->start(std::chrono::milliseconds(std::min<uint64_t>(wait_ms, 3'600'000)));
+  if (const auto wait = wait_ms()) {
+    timer_->start(std::chrono::milliseconds(*wait));
   } else {
     timer_->stop();
   }
+}
+
+/// When to run again without an event; never, if nothing.
+std::optional<uint64_t> MhdServer::wait_ms() const {
+  MHD_UNSIGNED_LONG_LONG wait = 0;
+  if (MHD_get_timeout(daemon_, &wait) != MHD_YES) {
+    return std::nullopt;
+  }
+  if (wait == 0 && handshaking_ > 0 && !a_callback_came_) {
+    // libmicrohttpd takes a connection whose handshake waits for the client for one with work, and
+    // would spin until the client goes on. Its bytes wake us anyway.
+    return kHandshakeWaitMs;
+  }
+  return std::min<uint64_t>(wait, 3'600'000);
 }
 
 void MhdServer::close_ended(Connection& connection) {
@@ -215,10 +240,13 @@ void MhdServer::connect(MHD_Connection* connection, void** context) {
   if (tls_) {
     const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     entry->credentials = tls_->adopt(static_cast<gnutls_session_t>(info->tls_session));
+    entry->handshaking = true;
+    ++handshaking_;
   }
   *context = &*entry;
+  a_callback_came_ = true;
   if (!sweep_timer_->active()) {
-    sweep_timer_->start(std::chrono::milliseconds(idle_timeout_ns_ / 2'000'000));
+    sweep_timer_->start(sweep_every_);
   }
 }
 
@@ -234,6 +262,7 @@ void MhdServer::disconnect(void** context) {
   if (entry->got_bytes) {
     std::erase(with_bytes_, entry);
   }
+  handshaking_ -= entry->handshaking ? 1 : 0;
   connections_.erase(entry->self);
   a_connection_ended_ = true;
 }
@@ -252,6 +281,8 @@ void* MhdServer::on_uri(void* server, const char* uri, MHD_Connection* connectio
     self->a_reply_came_ = true;
     self->timer_->start(std::chrono::milliseconds(0));
   });
+  Connection* owner = connection_of(connection);
+  of(server).handshaking_ -= std::exchange(owner->handshaking, false) ? 1 : 0;
   ServerExchange* raw = exchange.get();
   of(server).exchanges_.emplace(raw, std::move(exchange));
   return raw;
@@ -261,6 +292,7 @@ MHD_Result MhdServer::on_access(void* server, MHD_Connection* raw_connection, co
                                 const char* method, const char*, const char* data, size_t* size,
                                 void** context) {
   MhdServer& self = of(server);
+  self.a_callback_came_ = true;
   // Held: the handler may let go of its own reference meanwhile.
   const auto exchange = self.exchanges_.at(static_cast<ServerExchange*>(*context));
   bool go_on = false;
@@ -301,6 +333,9 @@ void MhdServer::on_completed(void* server, MHD_Connection* raw_connection, void*
 
 bool MhdServer::is_overdue(const Connection& connection, int64_t now) const {
   const int64_t age = now - connection.since_ns;
+  if (connection.handshaking && age > kHandshakeNs) {
+    return true;
+  }
   if (age <= idle_timeout_ns_) {
     return false;
   }
@@ -329,7 +364,7 @@ void MhdServer::sweep() {
     }
   }
   if (!connections_.empty()) {
-    sweep_timer_->start(std::chrono::milliseconds(idle_timeout_ns_ / 2'000'000));
+    sweep_timer_->start(sweep_every_);
   }
 }
 

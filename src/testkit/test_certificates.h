@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace tailrace::testkit {
+
+/// A folder of its own under the system's temporary one, gone with this object.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  std::string path(const std::string& name) const { return (path_ / name).string(); }
+  void write(const std::string& name, const std::string& content) const;
+  std::string read(const std::string& name) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A certificate authority of the test's own, made by the openssl program.
+class TestAuthority {
+ public:
+  /// Files are `<name>.pem` and `<name>.key` in `folder`.
+  TestAuthority(const TempFolder& folder, const std::string& name);
+  /// A certificate for `subject` with this subjectAltName ("DNS:a,IP:127.0.0.1"); files as above.
+  void sign(const std::string& file, const std::string& subject,
+            const std::string& alt_names) const;
+  std::string certificate_file() const { return folder_.path(name_ + ".pem"); }
+
+ private:
+  const TempFolder& folder_;
+  std::string name_;
+};
+
+}  // namespace tailrace::testkit
