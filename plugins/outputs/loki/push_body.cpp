@@ -45,17 +45,31 @@ char* PushBody::begin_piece(StreamLabels& stream, size_t bound) {
     buffer_ = memory_->take();
   }
   if (stream.fill != fill_) {
-    char* to = buffer_.reserve(stream.field.size() + bound);
-    std::memcpy(to, stream.field.data(), stream.field.size());
     stream.fill = fill_;
-    stream.index = static_cast<uint32_t>(streams_.size());
-    streams_.push_back(
-        {static_cast<uint32_t>(buffer_.size()), static_cast<uint32_t>(stream.field.size())});
-    buffer_.advance_to(to + stream.field.size());
+    stream.index = find_or_add(stream);
   }
   open_stream_ = stream.index;
   open_offset_ = static_cast<uint32_t>(buffer_.size());
   return buffer_.reserve(bound);
+}
+
+/// A label set may have gone and come again, and two sets may be one to Loki, so that what is new
+/// here is looked for by its text.
+uint32_t PushBody::find_or_add(const StreamLabels& stream) {
+  const auto [known, is_new] =
+      by_hash_.try_emplace(stream.order_hash, static_cast<uint32_t>(streams_.size()));
+  if (!is_new) {
+    const Stream& other = streams_[known->second];
+    if (buffer_.view(other.labels_offset, other.labels_length) == stream.field) {
+      return known->second;
+    }
+  }
+  char* to = buffer_.reserve(stream.field.size());
+  std::memcpy(to, stream.field.data(), stream.field.size());
+  streams_.push_back(
+      {static_cast<uint32_t>(buffer_.size()), static_cast<uint32_t>(stream.field.size())});
+  buffer_.advance_to(to + stream.field.size());
+  return static_cast<uint32_t>(streams_.size() - 1);
 }
 
 char* PushBody::more_room(const char* end, size_t bound) {
@@ -105,6 +119,7 @@ Bytes PushBody::seal(std::span<PartRange> parts) {
   Bytes payload = memory_->pack(views);
 
   streams_.clear();
+  by_hash_.clear();
   pieces_.clear();
   memory_->give_back(std::move(buffer_));
   fill_ = 0;

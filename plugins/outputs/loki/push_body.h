@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "tailrace/output.h"
@@ -76,10 +77,13 @@ class PushBody final : public RequestBody {
     uint32_t next = kNone;  // of the same stream
   };
 
+  uint32_t find_or_add(const StreamLabels& stream);
+
   std::shared_ptr<BodyMemory> memory_;
   uint64_t fill_ = 0;  // 0: empty
   codec::GrowingBuffer buffer_;
-  std::vector<Stream> streams_;  // in the order in which they were first seen
+  std::vector<Stream> streams_;                     // in the order in which they were first seen
+  std::unordered_map<uint64_t, uint32_t> by_hash_;  // order hash to index in streams_
   std::vector<Piece> pieces_;
   uint32_t open_stream_ = kNone;
   uint32_t open_offset_ = 0;
