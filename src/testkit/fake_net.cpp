@@ -13,15 +13,19 @@ class FakeServer::FakeChannel final : public Channel {
   CallId call(const Call& call, std::function<void(CallResult)> done) override {
     const CallId id = ++last_id_;
     Seen seen{call.url, call.headers, std::string(call.body)};
-    server_.seen.push_back(seen);
     flying_->insert(id);
     server_.most_in_flight = std::max(server_.most_in_flight, ++server_.in_flight_);
-    if (server_.hangs) {
+    std::optional<CallResult> answer;
+    if (!server_.hangs) {
+      answer = server_.behaviour(seen);
+    }
+    seen.answered = answer ? answer->status : 0;
+    server_.seen.push_back(std::move(seen));
+    if (!answer) {
       return id;
     }
-    CallResult result = server_.behaviour(seen);
     lane_.post([server = &server_, flying = std::weak_ptr<std::set<CallId>>(flying_), id,
-                done = std::move(done), result = std::move(result)]() mutable {
+                done = std::move(done), result = std::move(*answer)]() mutable {
       const auto set = flying.lock();
       if (set != nullptr && set->erase(id) == 1) {
         --server->in_flight_;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "tailrace/lane.h"
 
 #include "pipeline/engine.h"
+#include "testkit/fake_listeners.h"
 
 namespace tailrace::testkit {
 
@@ -23,9 +25,10 @@ class FakeServer {
     std::string url;
     Headers headers;
     std::string body;
+    int answered = 0;  ///< The status; 0 = not at all, or no connection.
   };
-  /// What to answer; null = never (a hang). Replaced by tests at will.
-  using Behaviour = std::function<CallResult(const Seen&)>;
+  /// What to answer; nothing = never (a hang). Replaced by tests at will.
+  using Behaviour = std::function<std::optional<CallResult>(const Seen&)>;
 
   static CallResult status(int code, std::string body = {}, Headers headers = {}) {
     CallResult result;
@@ -52,7 +55,8 @@ class FakeServer {
   size_t in_flight_ = 0;
 };
 
-/// Gives every output a channel to the one FakeServer; listening is refused.
+/// A network of the test's making: every channel leads to the one FakeServer, and the test is the
+/// client of every HTTP server.
 class FakeNet final : public pipeline::NetFactory {
  public:
   explicit FakeNet(FakeServer& server) : server_(server) {}
@@ -60,13 +64,16 @@ class FakeNet final : public pipeline::NetFactory {
                                                 Metrics&) override {
     return server_.channel(lane);
   }
-  Result<std::unique_ptr<HttpServer>> http_server(Lane&, const HttpServerConfig&, HttpHandler&,
-                                                  bool) override {
-    return fail(ErrorCode::unsupported, "the tests' network has no servers");
+  Result<std::unique_ptr<HttpServer>> http_server(Lane& lane, const HttpServerConfig& config,
+                                                  HttpHandler& handler, bool share_port) override {
+    return listeners_.listen(lane, config, handler, share_port);
   }
+  /// For requests to what the agent listens on.
+  FakeListeners& listeners() noexcept { return listeners_; }
 
  private:
   FakeServer& server_;
+  FakeListeners listeners_;
 };
 
 }  // namespace tailrace::testkit

@@ -138,6 +138,11 @@ bool ManualLane::turn_until(const std::function<bool()>& done) {
   }
 }
 
+void ManualLane::wait_for_post(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(posted_mutex_);
+  was_posted_.wait_for(lock, at_most, [this] { return !posted_.empty(); });
+}
+
 void ManualLane::advance(std::chrono::milliseconds by) {
   const int64_t end = clock_.monotonic_ns() + Duration(by).count();
   turn();

@@ -59,6 +59,8 @@ class ManualLane final : public Lane {
   /// Turns until `done` holds, and waits for what other threads post meanwhile. False when nobody
   /// posted anything for half a minute.
   bool turn_until(const std::function<bool()>& done);
+  /// Waits, in real time, until another thread has posted something, at most so long.
+  void wait_for_post(std::chrono::milliseconds at_most);
   /// Lets time pass step by step, timer by timer, turning in between.
   void advance(std::chrono::milliseconds by);
 

@@ -44,8 +44,13 @@ class Collector final : public Next {
 }  // namespace
 
 double counter_value(MetricsRegistry& registry, std::string_view name, const MetricLabels& labels) {
+  return sum_of(registry.read(), name, labels);
+}
+
+double sum_of(const std::vector<MetricsRegistry::Family>& families, std::string_view name,
+              const MetricLabels& labels) {
   double sum = 0;
-  for (const auto& family : registry.read()) {
+  for (const auto& family : families) {
     if (family.name != name && family.name != "tailrace_" + std::string(name)) {
       continue;
     }

@@ -16,7 +16,11 @@
 
 namespace tailrace::testkit {
 
-/// The sum of a counter over all series that have these labels (among others).
+/// The sum of a counter or gauge over all series that have these labels (among others); name with
+/// or without `tailrace_`.
+double sum_of(const std::vector<MetricsRegistry::Family>& families, std::string_view name,
+              const MetricLabels& labels = {});
+/// The same, read now.
 double counter_value(MetricsRegistry& registry, std::string_view name,
                      const MetricLabels& labels = {});
 

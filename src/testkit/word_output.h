@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "tailrace/log_batch.h"
 #include "tailrace/output.h"
 
 namespace tailrace::testkit {
@@ -26,28 +27,53 @@ class WordBatch final : public Batch {
   Batch* copy_views(Arena&) const override { return const_cast<WordBatch*>(this); }
 };
 
-/// An output whose bodies are words, one a line, uncompressed. Answers: 200 delivered, 206 with a
-/// number in the body: so many refused, 400 refused, 409 one source is to blame, 413 too large,
-/// 429 the tenant waits, else retry.
+struct WordOutputConfig {
+  std::string url = "http://fake/";
+  std::string tenant_label;
+};
+
+/// An output whose bodies are words, one a line, uncompressed; a log record is a word, too.
+/// Answers: 200 delivered, 206 with a number in the body: so many refused, 400 refused, 409 one
+/// source is to blame, 413 too large, 429 the tenant waits, else retry.
 class WordOutput final : public Output {
  public:
-  WordOutput(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
+  explicit WordOutput(
+      std::unique_ptr<Channel> channel,
+      std::shared_ptr<const WordOutputConfig> config = std::make_shared<const WordOutputConfig>())
+      : channel_(std::move(channel)), config_(std::move(config)) {}
+  static Result<std::unique_ptr<Output>> make(std::shared_ptr<const WordOutputConfig> config,
+                                              OutputContext& context) {
+    auto channel = context.http_channel({});
+    if (!channel) {
+      return tl::unexpected<Error>(channel.error());
+    }
+    return std::unique_ptr<Output>(
+        std::make_unique<WordOutput>(std::move(*channel), std::move(config)));
+  }
 
   std::unique_ptr<RequestBody> new_body() override { return std::make_unique<Body>(); }
   void append(const Batch& batch, Requests& requests) noexcept override {
-    const auto& words = static_cast<const WordBatch&>(batch);
     std::string text;
-    for (const std::string& word : words.words) {
-      text += word + "\n";
+    std::string_view tenant;
+    if (const auto* logs = batch_cast<LogBatch>(batch)) {
+      for (uint32_t i = 0; i < logs->size; ++i) {
+        text.append(logs->bodies[i]).push_back('\n');
+      }
+      tenant = logs->labels->get(config_->tenant_label);
+    } else {
+      const auto& words = static_cast<const WordBatch&>(batch);
+      for (const std::string& word : words.words) {
+        text += word + "\n";
+      }
+      tenant = words.tenant;
     }
     uint32_t index = 0;
-    auto& body =
-        static_cast<Body&>(requests.part(words.tenant, 0, text.size(), batch.weight(), index));
+    auto& body = static_cast<Body&>(requests.part(tenant, 0, text.size(), batch.weight(), index));
     body.pieces.push_back(std::move(text));
   }
   Channel& channel() noexcept override { return *channel_; }
   void describe_call(const SealedView& request, Call& call) override {
-    call.url = "http://fake/";
+    call.url = config_->url;
     call.headers = {{"x-tenant", std::string(request.tenant)}};
   }
   Answer read_answer(const SealedView&, const CallResult& result) override {
@@ -136,6 +162,7 @@ class WordOutput final : public Output {
     body.origin.push_back(origin);
   }
   std::unique_ptr<Channel> channel_;
+  std::shared_ptr<const WordOutputConfig> config_;
 };
 
 }  // namespace tailrace::testkit
