@@ -82,8 +82,8 @@ def main():
     print(f"  RSS at most {max(rss):.1f} MiB (limit 64: {verdict(max(rss), 64)}), "
           f"{growth:+.1f} MiB over the second half")
     fine_speed = speed >= 20 * options.rate
-    print(f"  catch-up: {seconds:.1f} s, {speed:.0f} lines/s, {speed / options.rate:.1f} x the live "
-          f"rate (at least 20: {'ok' if fine_speed else 'MISSED'})")
+    print(f"  catch-up: {seconds:.1f} s, {speed:.0f} lines/s, {speed / options.rate:.1f} x the "
+          f"live rate (at least 20: {'ok' if fine_speed else 'MISSED'})")
     return 0 if fine_rate and fine_delay and max(rss) < 64 and fine_speed else 1
 
 
