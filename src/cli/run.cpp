@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/admin_server.h"
 #include "base/log.h"
 #include "base/metrics_registry.h"
 #include "cli/net_factory.h"
@@ -108,6 +109,22 @@ int run_agent(const config::AgentConfig& config, const RunOptions& options) {
     return report(opened.error());
   }
 
+  admin::AdminServer admin(main_lane, registry,
+                           [&](auto done) { engine.snapshot(std::move(done)); });
+  if (!config.admin.listen.empty()) {
+    Status listening = admin.listen(
+        config.admin.listen, [&](const HttpServerConfig& server, HttpHandler& handler) {
+          return net::make_http_server(main_lane, server, handler, false);
+        });
+    if (!listening) {
+      return report(listening.error());
+    }
+    const std::string& listen = config.admin.listen;
+    log_line(
+        LogLevel::info, "agent", "admin",
+        fmt::format("admin listening on {}:{}", listen.substr(0, listen.rfind(':')), admin.port()));
+  }
+
   bool stopping = false;
   auto stop = [&](const char* why) {
     if (stopping) {
@@ -117,6 +134,7 @@ int run_agent(const config::AgentConfig& config, const RunOptions& options) {
       _exit(1);
     }
     stopping = true;
+    admin.set_state(admin::AdminServer::State::stopping);
     log_line(LogLevel::info, "agent", "stop",
              fmt::format("{}: reading has stopped, delivering what is left for up to {} s", why,
                          duration_cast<std::chrono::seconds>(config.shutdown_grace).count()));
@@ -135,6 +153,7 @@ int run_agent(const config::AgentConfig& config, const RunOptions& options) {
 
   threads.run();
   engine.start();
+  admin.set_state(admin::AdminServer::State::running);
   log_line(LogLevel::info, "agent", "start",
            fmt::format("running with {} lane{}, state in {}, memory limit {} MiB ({})",
                        config.lanes, config.lanes == 1 ? "" : "s", config.state_dir,

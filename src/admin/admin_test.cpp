@@ -1,0 +1,158 @@
+#include <doctest/doctest.h>
+
+#include "admin/admin_server.h"
+#include "admin/json_text.h"
+#include "admin/prometheus_text.h"
+#include "testkit/manual_lane.h"
+
+using namespace tailrace;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct PlayedExchange final : HttpExchange {
+  explicit PlayedExchange(std::string method, std::string path) {
+    request.method = std::move(method);
+    request.path = std::move(path);
+  }
+  const HttpRequestHead& head() const noexcept override { return request; }
+  void reply(int code, Headers given, std::string text) override {
+    CHECK(status == 0);
+    status = code;
+    headers = std::move(given);
+    body = std::move(text);
+  }
+  bool replied() const noexcept override { return status != 0; }
+  HttpRequestHead request;
+  int status = 0;
+  Headers headers;
+  std::string body;
+};
+
+struct Bench {
+  using Done = std::function<void(std::vector<pipeline::LaneSnapshot>)>;
+
+  Bench() {
+    pipeline::LaneSnapshot lane_picture;
+    delivery::Ledger::Row row;
+    row.input = "pods";
+    row.pipeline = "logs";
+    row.output = "loki";
+    row.taken = {10, 100};
+    row.delivered = {7, 70};
+    row.waiting[1] = {3, 30};
+    lane_picture.ledger.push_back(row);
+    SourceStatus source;
+    source.name = "/var/log/\"odd\"\n.log";
+    source.position = 5;
+    source.size = 9;
+    source.state = "reading";
+    lane_picture.sources.emplace_back("pods", source);
+    lane_picture.complaints.emplace_back("loki", "does not take requests: http_503");
+    picture = {lane_picture, lane_picture};
+    REQUIRE(server.listen(
+        "127.0.0.1:0",
+        [this](const HttpServerConfig&, HttpHandler& given) -> Result<std::unique_ptr<HttpServer>> {
+          handler = &given;
+          return std::unique_ptr<HttpServer>();
+        }));
+  }
+  std::shared_ptr<PlayedExchange> ask(std::string path, std::string method = "GET") {
+    auto exchange = std::make_shared<PlayedExchange>(std::move(method), std::move(path));
+    if (handler->on_head(exchange) != 0) {
+      handler->on_body(exchange, Bytes(), 0);
+    }
+    lane.turn();
+    return exchange;
+  }
+
+  testkit::ManualLane lane;
+  MetricsRegistry registry;
+  std::vector<pipeline::LaneSnapshot> picture;
+  bool lanes_answer = true;
+  Done waiting;
+  admin::AdminServer server{lane, registry, [this](Done done) {
+                              if (lanes_answer) {
+                                done(picture);
+                              } else {
+                                waiting = std::move(done);
+                              }
+                            }};
+  HttpHandler* handler = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("AdminServer: ready once the config runs, and not while stopping") {
+  Bench bench;
+  CHECK(bench.ask("/readyz")->status == 503);
+  bench.server.set_state(admin::AdminServer::State::running);
+  const auto ready = bench.ask("/readyz");
+  CHECK(ready->status == 200);
+  CHECK(ready->body == "running\noutput loki: does not take requests: http_503\n");
+  bench.server.set_state(admin::AdminServer::State::stopping);
+  CHECK(bench.ask("/readyz")->status == 503);
+}
+
+TEST_CASE("AdminServer: healthy while lanes answer, 503 when one does not") {
+  Bench bench;
+  CHECK(bench.ask("/healthz")->status == 200);
+  bench.lanes_answer = false;
+  const auto stuck = bench.ask("/healthz");
+  CHECK(stuck->status == 0);
+  bench.lane.advance(5s);
+  CHECK(stuck->status == 503);
+  bench.waiting(bench.picture);  // too late, and must do nothing
+  bench.lane.turn();
+  CHECK(stuck->status == 503);
+}
+
+TEST_CASE("AdminServer: the ledger adds lanes up") {
+  Bench bench;
+  const auto ledger = bench.ask("/api/v1/ledger");
+  CHECK(ledger->status == 200);
+  CHECK(ledger->body.find(R"("balanced":true)") != std::string::npos);
+  CHECK(ledger->body.find(R"("taken":{"records":20,"bytes":200})") != std::string::npos);
+  CHECK(ledger->body.find(R"("waiting":{"records":6,"bytes":60})") != std::string::npos);
+}
+
+TEST_CASE("AdminServer: a strange path is escaped in the list of files") {
+  Bench bench;
+  const auto files = bench.ask("/api/v1/files");
+  CHECK(files->body.find(R"("path":"/var/log/\"odd\"\u000a.log")") != std::string::npos);
+  CHECK(files->body.find(R"("lag_bytes":4)") != std::string::npos);
+}
+
+TEST_CASE("AdminServer: other paths are not found, other methods not allowed") {
+  Bench bench;
+  CHECK(bench.ask("/config")->status == 404);
+  CHECK(bench.ask("/metrics", "POST")->status == 405);
+  CHECK(bench.ask("/")->body.find("<title>tailrace</title>") != std::string::npos);
+}
+
+TEST_CASE("AdminServer: metrics are Prometheus text, with those of the process") {
+  Bench bench;
+  bench.registry.scope(0, {{"component", "a\"b\\c\nd"}})
+      .counter("records_total", "With a \\ and\na line end.")
+      .add(3);
+  bench.registry.scope(0, {}).histogram("seconds", "Time.", {0.5, 1}).observe(0.7);
+  const std::string text = bench.ask("/metrics")->body;
+  CHECK(text.find("# HELP tailrace_records_total With a \\\\ and\\na line end.\n"
+                  "# TYPE tailrace_records_total counter\n"
+                  "tailrace_records_total{component=\"a\\\"b\\\\c\\nd\"} 3\n") !=
+        std::string::npos);
+  CHECK(text.find("tailrace_seconds_bucket{le=\"0.5\"} 0\n"
+                  "tailrace_seconds_bucket{le=\"1\"} 1\n"
+                  "tailrace_seconds_bucket{le=\"+Inf\"} 1\n"
+                  "tailrace_seconds_sum 0.7\n"
+                  "tailrace_seconds_count 1\n") != std::string::npos);
+  CHECK(text.find("\nprocess_resident_memory_bytes ") != std::string::npos);
+  CHECK(text.find("tailrace_build_info{version=") != std::string::npos);
+}
+
+TEST_CASE("JsonText: nested values, commas and escapes") {
+  admin::JsonText json;
+  json.open('{').key("a").open('[').value(uint64_t{1}).value("x\"\\\x01").open('{').close('}');
+  json.close(']').key("b").value(true).key("c").value(0.5).close('}');
+  CHECK(json.take() == R"({"a":[1,"x\"\\\u0001",{}],"b":true,"c":0.5})");
+}
