@@ -60,15 +60,15 @@ TEST_CASE("text: a human line shows time, labels and what is known") {
 }
 
 TEST_CASE("text: human times have three digits, also before 1970") {
-  const auto time = [](int64_t ns) {
+  const auto shown_at = [](int64_t ns) {
     return shown(TextFormat::human, {.body = "", .timestamp = ns}, {}).substr(0, 24);
   };
-  CHECK(time(0) == "1970-01-01T00:00:00.000Z");
-  CHECK(time(999'999'999) == "1970-01-01T00:00:00.999Z");
-  CHECK(time(1'000'000'000) == "1970-01-01T00:00:01.000Z");
-  CHECK(time(-1) == "1969-12-31T23:59:59.999Z");
-  CHECK(time(-1'000'000) == "1969-12-31T23:59:59.999Z");
-  CHECK(time(-1'000'001) == "1969-12-31T23:59:59.998Z");
+  CHECK(shown_at(0) == "1970-01-01T00:00:00.000Z");
+  CHECK(shown_at(999'999'999) == "1970-01-01T00:00:00.999Z");
+  CHECK(shown_at(1'000'000'000) == "1970-01-01T00:00:01.000Z");
+  CHECK(shown_at(-1) == "1969-12-31T23:59:59.999Z");
+  CHECK(shown_at(-1'000'000) == "1969-12-31T23:59:59.999Z");
+  CHECK(shown_at(-1'000'001) == "1969-12-31T23:59:59.998Z");
 }
 
 TEST_CASE("text: nothing in a log can command a terminal") {
