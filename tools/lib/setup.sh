@@ -26,11 +26,13 @@ ensure_packages() {
     die "apt-get could not install: ${missing[*]}"
 }
 
-# configure_build NAME OPTION...: sets up build/NAME once, and again when the options change.
+# configure_build NAME OPTION...: sets up build/NAME once, and again when the options change or a
+# plugin's folder comes or goes.
 configure_build() {
   local dir=build/$1
   shift
-  local wanted="$*"
+  local wanted
+  wanted="$* $(echo plugins/*/*/meson.build)"
   if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/.options" 2>/dev/null)" = "$wanted" ]; then
     return 0
   fi
