@@ -21,7 +21,7 @@ class Rates:
             now = {"at": time.monotonic(), "cpu": self.agent.cpu(),
                    "in": metrics.total("tailrace_input_records_total"),
                    "bytes": metrics.total("tailrace_input_bytes_total"),
-                   "out": metrics.total("tailrace_output_records_total"),
+                   "out": metrics.total("tailrace_output_delivered_records_total"),
                    "retries": metrics.total("tailrace_output_retries_total")}
             memory = self.agent.memory()["rss"] / 1024
         except (AssertionError, OSError, ValueError):

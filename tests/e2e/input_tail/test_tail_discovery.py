@@ -107,7 +107,7 @@ def test_a_quiet_file_is_not_starved_by_a_loud_one(agents, loki, tmp_path):
     write(quiet, "quiet 0")
     agent = agents(raw(tmp_path / "*.log", loki)).start()
     loki.wait_lines(["quiet 0"])
-    behind = {file["name"]: file["size"] - file["position"] for file in agent.files()["files"]}
+    behind = {file["path"]: file["size"] - file["position"] for file in agent.files()["files"]}
     assert any(bytes > 0 for name, bytes in behind.items() if name.endswith("loud.log")), behind
 
 
