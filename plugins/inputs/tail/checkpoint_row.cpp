@@ -101,9 +101,9 @@ Result<CheckpointRow> decode_row(std::string_view bytes) {
   Reader in(bytes);
   const uint64_t version = in.number();
   if (in.ok() && version > kVersion) {
-    return fail(ErrorCode::unsupported,
-                fmt::format("a checkpoint of version {}; this tailrace knows {}", version,
-                            kVersion));
+    return fail(
+        ErrorCode::unsupported,
+        fmt::format("a checkpoint of version {}; this tailrace knows {}", version, kVersion));
   }
   CheckpointRow row;
   row.format = static_cast<Format>(in.number(static_cast<uint64_t>(Format::raw)));

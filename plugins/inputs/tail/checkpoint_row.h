@@ -28,12 +28,12 @@ struct CheckpointRow {
   uint64_t inode = 0;
   Fingerprint fingerprint;
   ReplayPoint point;
-  uint64_t size = 0;          // as last seen
-  int64_t mtime_ns = 0;       // as last seen; never later than the truth
-  int64_t fallback_time = 0;  // of lines without a time
+  uint64_t size = 0;                // as last seen
+  int64_t mtime_ns = 0;             // as last seen; never later than the truth
+  int64_t fallback_time = 0;        // of lines without a time
   std::vector<Decision> decisions;  // those at or behind the point, rising
-  std::string real_path;   // where it was, without the suffix of a rotation
-  std::string label_path;  // that its labels are made from, for good
+  std::string real_path;            // where it was, without the suffix of a rotation
+  std::string label_path;           // that its labels are made from, for good
 
   friend bool operator==(const CheckpointRow&, const CheckpointRow&) = default;
 };

@@ -144,8 +144,8 @@ Framer::Result Framer::frame(const FramingState& state, const UnitBytes& unit, A
       keep_long(rest);
       result.consumed = block.size();
     } else if (ends_here) {
-      frame_line(state.format, rest, rest.size(), {unit.offset + start, rest.size()},
-                 unit.read_ns);
+      flush(unit.ending);  // a torn line is not the rest of what waits
+      frame_line(state.format, rest, rest.size(), {unit.offset + start, rest.size()}, unit.read_ns);
       records_.count_lines(1);
       result.consumed = block.size();
     } else if (unit.full && start == 0) {
@@ -164,16 +164,19 @@ Framer::Result Framer::frame(const FramingState& state, const UnitBytes& unit, A
     }
   }
   if (result.consumed == block.size()) {
-    if ((unit.ending & kEndStdout) != 0) {
-      records_.flush(kStdout);
-    }
-    if ((unit.ending & kEndStderr) != 0) {
-      records_.flush(kStderr);
-    }
+    flush(unit.ending);
   }
-  records_.finish(long_.valid &&
-                  (scan.ascii || codec::valid_utf8(block.substr(0, scan.scanned))));
+  records_.finish(long_.valid && (scan.ascii || codec::valid_utf8(block.substr(0, scan.scanned))));
   return result;
+}
+
+void Framer::flush(uint8_t endings) {
+  if ((endings & kEndStdout) != 0) {
+    records_.flush(kStdout);
+  }
+  if ((endings & kEndStderr) != 0) {
+    records_.flush(kStderr);
+  }
 }
 
 void Framer::frame_lines(Format format, const UnitBytes& unit, size_t first, size_t count,
@@ -268,16 +271,15 @@ void Framer::frame_cri_line(std::string_view text, uint64_t length, RecordBuilde
   const auto at = static_cast<size_t>(space - text.data());
   if (space != nullptr && at < text.size()) {
     if (const auto parts = read_cri_parts(text, at)) {
-      records_.add_piece(parts->stream, written, text.substr(parts->header),
-                         length - parts->header, parts->last, place);
+      records_.add_piece(parts->stream, written, text.substr(parts->header), length - parts->header,
+                         parts->last, place);
       return;
     }
   }
   records_.add_malformed(text, length, place);
 }
 
-void Framer::frame_docker_line(std::string_view text, uint64_t length,
-                               RecordBuilder::Place place) {
+void Framer::frame_docker_line(std::string_view text, uint64_t length, RecordBuilder::Place place) {
   if (const size_t nuls = leading_nuls(text); nuls != 0) {
     text.remove_prefix(nuls);
     length -= nuls;

@@ -16,14 +16,13 @@
 
 namespace tailrace::inputs::tail {
 
-
 /// Bytes of one file, the next ones to be framed.
 struct UnitBytes {
-  std::string_view bytes;    ///< With kBlockPadding behind them.
-  uint64_t offset = 0;       ///< In the file.
-  bool full = false;         ///< As much as a unit takes: a line without its end here is a long line.
+  std::string_view bytes;  ///< With kBlockPadding behind them.
+  uint64_t offset = 0;     ///< In the file.
+  bool full = false;       ///< As much as a unit takes: a line without its end here is a long line.
   uint8_t ending = kNoEnding;  ///< At the end of the bytes.
-  int64_t read_ns = 0;       ///< Wall time, for formats without times of their own.
+  int64_t read_ns = 0;         ///< Wall time, for formats without times of their own.
 };
 
 /// Cuts blocks into lines, lines into pieces, and has a RecordBuilder make records of them.
@@ -54,12 +53,13 @@ class Framer {
   static std::optional<Format> detect(const UnitBytes& start, bool container);
 
  private:
+  void flush(uint8_t endings);
   void frame_lines(Format format, const UnitBytes& unit, size_t first, size_t count, size_t start);
   void frame_cri(const UnitBytes& unit, size_t first, size_t count, size_t start);
   void frame_raw(const UnitBytes& unit, size_t first, size_t count, size_t start);
   /// One line of any kind and length. `text` may be its beginning only; `length` is as written.
-  void frame_line(Format format, std::string_view text, uint64_t length,
-                  RecordBuilder::Place place, int64_t read_ns);
+  void frame_line(Format format, std::string_view text, uint64_t length, RecordBuilder::Place place,
+                  int64_t read_ns);
   void frame_cri_line(std::string_view text, uint64_t length, RecordBuilder::Place place);
   void frame_docker_line(std::string_view text, uint64_t length, RecordBuilder::Place place);
   void frame_raw_line(std::string_view text, uint64_t length, RecordBuilder::Place place,
@@ -79,9 +79,7 @@ class Framer {
     std::string_view added;
     uint64_t length = 0;
     bool valid = true;  // UTF-8, when it ended
-    size_t size() const noexcept {
-      return fate == Fate::ended ? 0 : carried.size() + added.size();
-    }
+    size_t size() const noexcept { return fate == Fate::ended ? 0 : carried.size() + added.size(); }
   };
 
   size_t kept_of_long_line_;

@@ -186,8 +186,8 @@ Result<std::vector<Glob>> parse_glob(std::string_view pattern) {
         return fail(ErrorCode::invalid, "must not contain . or .. as a directory");
       }
       if (!text.empty()) {
-        const bool again = text == "**" && !glob.components.empty() &&
-                           glob.components.back().any_depth;
+        const bool again =
+            text == "**" && !glob.components.empty() && glob.components.back().any_depth;
         if (!again) {
           glob.components.push_back(component(text));
         }
@@ -202,6 +202,10 @@ Result<std::vector<Glob>> parse_glob(std::string_view pattern) {
     }
   }
   return globs;
+}
+
+bool match_path(const Glob& glob, std::string_view path) noexcept {
+  return match_components(glob.components, 0, path);
 }
 
 Excludes::Excludes(const std::vector<std::string>& patterns) {
@@ -222,7 +226,7 @@ bool Excludes::match(std::string_view path) const noexcept {
     }
   }
   for (const Glob& glob : paths_) {
-    if (match_components(glob.components, 0, path)) {
+    if (match_path(glob, path)) {
       return true;
     }
   }

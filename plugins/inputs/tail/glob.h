@@ -25,6 +25,9 @@ struct Glob {
 /// Reads a pattern; `{a,b}` makes several of it. Errors: invalid.
 Result<std::vector<Glob>> parse_glob(std::string_view pattern);
 
+/// True when the pattern matches the whole (absolute) path.
+bool match_path(const Glob& glob, std::string_view path) noexcept;
+
 /// Patterns that leave files out: those with a `/` are matched with the whole path, the others with
 /// the file's name.
 class Excludes {

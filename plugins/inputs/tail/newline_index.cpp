@@ -113,9 +113,9 @@ __attribute__((target("avx2,bmi"))) NewlineScan scan_avx2(const char* data, size
       offsets[count++] = static_cast<uint32_t>(at + static_cast<size_t>(std::countr_zero(left)));
     }
   }
-  NewlineScan rest =
-      scan(data + at, size - at, offsets + count, most - count,
-           [](const char* p) __attribute__((target("avx2,bmi"))) { return look_avx2(p); });
+  NewlineScan rest = scan(
+      data + at, size - at, offsets + count, most - count,
+      [](const char* p) __attribute__((target("avx2,bmi"))) { return look_avx2(p); });
   for (size_t i = count; i < count + rest.count; ++i) {
     offsets[i] += static_cast<uint32_t>(at);
   }

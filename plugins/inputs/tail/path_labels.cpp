@@ -94,11 +94,10 @@ std::vector<Label> choose_labels(std::string_view path, std::string_view real_pa
   const auto container = container_of(path, real_path);
   std::vector<Label> labels;
   const auto add = [&](std::string_view name, std::string_view value) {
-    const bool chosen = !wanted.empty() &&
-                        std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-    const bool by_default =
-        wanted.empty() && name != "pod_uid" && name != "container_id" &&
-        (name != "filename" || !container);
+    const bool chosen =
+        !wanted.empty() && std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+    const bool by_default = wanted.empty() && name != "pod_uid" && name != "container_id" &&
+                            (name != "filename" || !container);
     if (!value.empty() && (chosen || by_default)) {
       labels.push_back({name, value});
     }

@@ -94,8 +94,8 @@ class RecordBuilder {
     uint64_t offset = 0;
     uint64_t bytes = 0;  // with its newline
   };
-  /// A piece of a line, or a whole one (`last`). `length` is as written; `text` may hold less of it,
-  /// but then at least max_line_size() + kCutSlack.
+  /// A piece of a line, or a whole one (`last`). `length` is as written; `text` may hold less of
+  /// it, but then at least max_line_size() + kCutSlack.
   void add_piece(Stream stream, int64_t written, std::string_view text, uint64_t length, bool last,
                  Place place);
   /// A line that is not of the file's format: a record with the time of the line before it.

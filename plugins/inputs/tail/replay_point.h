@@ -21,17 +21,18 @@ enum class LineState : uint8_t {
   inherits,  ///< The line began in the predecessor of a rotation, whose reading hands it over.
 };
 
-/// Equal times in a row get +1 ns each by position: the last time as written, and how many lines
-/// more had it since.
+/// Equal times in a row get +1 ns each by position, so that their order and true repeats survive.
+/// A later time that the run has reached already goes on with the run, else it would fall behind
+/// the lines before it. Times that go back are left alone.
 struct StreamPoint {
-  int64_t time = kNoTime;
-  uint32_t repeats = 0;
+  int64_t time = kNoTime;  // with which the run began, as written
+  uint32_t repeats = 0;    // lines of the run after the first
   LineState line = LineState::clean;
 
   /// The time of the stream's next line, whose written time is `written`.
   int64_t stamp(int64_t written) noexcept {
-    if (written == time) {
-      return written + ++repeats;
+    if (static_cast<uint64_t>(written) - static_cast<uint64_t>(time) <= repeats) [[unlikely]] {
+      return time + ++repeats;
     }
     time = written;
     repeats = 0;

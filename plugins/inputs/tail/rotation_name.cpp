@@ -41,7 +41,8 @@ RotatedName stamped(std::string_view base, std::string_view stamp, bool certain)
 /// `<stem>-2026-01-02T03-04-05.678<extension>`
 std::optional<RotatedName> parse_lumberjack(std::string_view name) {
   constexpr std::string_view kShape = "-9999-99-99T99-99-99.999";
-  for (size_t at = name.find('-'); at != std::string_view::npos && name.size() - at >= kShape.size();
+  for (size_t at = name.find('-');
+       at != std::string_view::npos && name.size() - at >= kShape.size();
        at = name.find('-', at + 1)) {
     const std::string_view behind = name.substr(at + kShape.size());
     if (at > 0 && has_shape(name.substr(at, kShape.size()), kShape) &&

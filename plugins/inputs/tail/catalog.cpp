@@ -1,0 +1,526 @@
+#include "plugins/inputs/tail/catalog.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace tailrace::inputs::tail {
+namespace {
+
+constexpr std::chrono::minutes kLongestRetry{10};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+std::string directory_of(const Source& source) {
+  return source.real_path.substr(0, source.real_path.rfind('/') + 1);
+}
+
+bool is_gzip(const ListedFile& file) {
+  return file.rotated ? file.rotated->gzip : file.name.ends_with(".gz");
+}
+
+}  // namespace
+
+Catalog::Catalog(const TailConfig& config, InputContext& context, Stats& stats,
+                 FileCheckpoints& checkpoints, Watcher& watcher, CatalogListener& listener)
+    : config_(config),
+      context_(context),
+      lane_(context.lane()),
+      stats_(stats),
+      checkpoints_(checkpoints),
+      watcher_(watcher),
+      listener_(listener) {
+  if (config.exclude_self) {
+    own_pod_ = environment("POD_NAME");
+    own_namespace_ = environment("POD_NAMESPACE");
+    if (own_pod_.empty()) {
+      own_pod_ = host_name();  // the pod's name, unless it is on the host's network
+    }
+  }
+}
+
+std::map<std::string, std::string> Catalog::known_paths() const {
+  std::map<std::string, std::string> paths;
+  for (const auto& [path, source] : sources_) {
+    paths.emplace(path, source->label_path);
+  }
+  return paths;
+}
+
+bool Catalog::is_ours(const ListedSource& listed) const {
+  if (!lane_.owns(order_hash(listed.label_path, listed.real_path))) {
+    return false;
+  }
+  if (own_pod_.empty()) {
+    return true;
+  }
+  for (const std::string* path : {&listed.label_path, &listed.real_path}) {
+    if (const auto container = parse_container_path(*path)) {
+      if (container->pod == own_pod_ &&
+          (own_namespace_.empty() || container->name_space == own_namespace_)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+Source* Catalog::find_or_make(const ListedSource& listed) {
+  if (const auto known = sources_.find(listed.real_path); known != sources_.end()) {
+    return known->second.get();
+  }
+  if (listed.files.empty()) {
+    return nullptr;
+  }
+  if (!is_ours(listed)) {
+    for (const ListedFile& file : listed.files) {
+      foreign_inodes_.insert(file.id.inode);
+    }
+    return nullptr;
+  }
+  auto source = std::make_unique<Source>();
+  source->real_path = listed.real_path;
+  source->label_path = listed.label_path;
+  source->container = parse_container_path(listed.label_path).has_value() ||
+                      parse_container_path(listed.real_path).has_value();
+  watcher_.add_name(source->real_path, *source);
+  watcher_.add_name(source->label_path, *source);
+  Source* const made = source.get();
+  sources_.emplace(listed.real_path, std::move(source));
+  return made;
+}
+
+void Catalog::apply(ScanResult& scan) {
+  // First where everything is that we know: a file may have moved from one source to another.
+  foreign_inodes_.clear();
+  std::vector<std::pair<Source*, ListedSource*>> ours;
+  for (ListedSource& listed : scan.sources) {
+    if (Source* source = find_or_make(listed)) {
+      ours.emplace_back(source, &listed);
+      source->found = listed.found;
+      locate(*source, listed.files, scan.full);
+    }
+  }
+  for (const auto& [source, listed] : ours) {
+    mark_missing(*source);
+  }
+  std::vector<Source*> empty;
+  for (const auto& [source, listed] : ours) {
+    const bool nothing_there = listed->files.empty() || !source->found;
+    look_for_new(*source, std::move(listed->files), scan.full);
+    if (source->files.empty() && !source->opening && nothing_there) {
+      empty.push_back(source);
+    }
+  }
+  for (Source* source : empty) {
+    forget(*source);
+  }
+  initial_ = initial_ && !scan.full;
+}
+
+/// Finds the open files of a source in its listing.
+void Catalog::locate(Source& source, const Listing& files, bool full) {
+  for (const auto& file : source.files) {
+    file->located = false;
+  }
+  const std::string directory = directory_of(source);
+  for (const ListedFile& listed : files) {
+    const auto known = by_id_.find(listed.id);
+    if (known == by_id_.end() || known->second->source != &source || known->second->gone) {
+      continue;
+    }
+    File& file = *known->second;
+    file.located = true;
+    if (std::string path = directory + listed.name; path != file.path) {
+      if (file.rotated && file.wanted) {
+        watcher_.remove_name(file.path, source);
+      }
+      file.path = std::move(path);
+    }
+    file.wanted = listed.wanted;
+    if (!listed.rotated && source.found) {
+      file.rotated = false;  // also when a rotation was undone
+    } else if (!file.rotated) {
+      listener_.on_rotated(file);
+    }
+    if (file.rotated && file.wanted) {
+      watcher_.add_name(file.path, source);
+    }
+    listener_.on_listed(file, listed, full);
+  }
+}
+
+/// What the listing does not have was deleted, or moved to where no pattern leads.
+void Catalog::mark_missing(Source& source) {
+  for (const auto& file : source.files) {
+    if (file->located || file->gone) {
+      continue;
+    }
+    struct stat info;
+    if (!file->unlinked && ::fstat(file->descriptor->get(), &info) == 0) {
+      file->size = file->gzip ? file->size : static_cast<uint64_t>(info.st_size);
+      if (info.st_nlink == 0) {
+        file->unlinked = true;
+        file->receipts.set_not_rereadable();
+      }
+    }
+    if (!file->rotated) {
+      listener_.on_rotated(*file);
+    }
+  }
+}
+
+bool Catalog::too_old(const Source& source, const ListedFile& file) {
+  return config_.ignore_older.count() != 0 &&
+         file.mtime_ns < lane_.clock().wall_ns() - config_.ignore_older.count() &&
+         checkpoints_.left_for(source.real_path, {file.id.inode}).empty();
+}
+
+/// Opens what may have to be read and is not open.
+void Catalog::look_for_new(Source& source, Listing files, bool full) {
+  if (source.opening) {
+    source.relist = true;  // the answer of the worker is about an older listing
+    return;
+  }
+  // What cannot be read is tried again more and more seldom, but when a name changes at once.
+  if (!source.found || (full && !source.problem.empty() && now() < source.retry_ns)) {
+    files.clear();
+  }
+  size_t newest_known = 0;  // 1 + its index
+  std::unordered_set<FileId, FileIdHash> seen;
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto known = by_id_.find(files[i].id);
+    if (known == by_id_.end()) {
+      continue;
+    }
+    File& file = *known->second;
+    if (file.source != &source && file.rotated && !file.located && !file.gone) {
+      adopt(source, file, files[i]);
+    }
+    if (file.source == &source) {
+      newest_known = i + 1;
+    }
+  }
+  std::vector<size_t> wanted;
+  for (size_t i = 0; i < files.size(); ++i) {
+    const bool known = by_id_.contains(files[i].id) || !seen.insert(files[i].id).second;
+    const bool done = i < newest_known && !files[i].wanted && source.truncated == nullptr;
+    if (!known && !done && !too_old(source, files[i])) {
+      wanted.push_back(i);
+    }
+  }
+  if (!wanted.empty()) {
+    start_opening(source, std::move(files), std::move(wanted));
+  } else if (source.truncated != nullptr) {
+    listener_.on_truncation_solved(source, nullptr);
+  }
+}
+
+/// The file was renamed to a name that a pattern finds: it goes on as that source's, with the
+/// labels that it has.
+void Catalog::adopt(Source& source, File& file, const ListedFile& listed) {
+  Source& old = *file.source;
+  const auto place =
+      std::ranges::find(old.files, &file, [](const auto& entry) { return entry.get(); });
+  const std::shared_ptr<File> kept = *place;
+  old.files.erase(place);
+  file.source = &source;
+  file.path = directory_of(source) + listed.name;
+  file.located = true;
+  file.rotated = listed.rotated.has_value();
+  file.wanted = listed.wanted;
+  source.files.push_back(kept);
+  listener_.on_listed(file, listed, false);
+  listener_.on_chain(old);
+  if (old.files.empty() && !old.opening) {
+    listener_.on_relist(old);
+  }
+}
+
+void Catalog::start_opening(Source& source, Listing files, std::vector<size_t> wanted) {
+  auto job = std::make_shared<OpenJob>();
+  job->real_path = source.real_path;
+  job->files = std::move(files);
+  job->wanted = std::move(wanted);
+  job->start_at_end = initial_ && checkpoints_.first_start() && config_.start_at == StartAt::end;
+  for (const size_t i : job->wanted) {
+    job->tasks.push_back({directory_of(source) + job->files[i].name, is_gzip(job->files[i])});
+  }
+  source.opening = true;
+  ++opening_;
+  lane_.offload(
+      [job] {
+        for (const OpenTask& task : job->tasks) {
+          job->opened.push_back(open_file(task));
+          const OpenedFile& opened = job->opened.back();
+          const bool at_end = job->start_at_end && opened.descriptor != nullptr && !task.gzip;
+          job->ends.push_back(at_end ? end_of_lines(opened) : 0);
+        }
+      },
+      [this, job, alive = std::weak_ptr<bool>(alive_)] {
+        if (alive.expired()) {
+          return;
+        }
+        --opening_;
+        if (const auto source = sources_.find(job->real_path); source != sources_.end()) {
+          source->second->opening = false;
+          finish_opening(*source->second, *job);
+        }
+        listener_.on_opened();
+      });
+}
+
+void Catalog::finish_opening(Source& source, OpenJob& job) {
+  std::vector<PlanFile> files(job.files.size());
+  if (!describe(source, job, files)) {
+    // Planning on half of the files could put them into the wrong order.
+    listener_.on_relist(source);
+    return;
+  }
+  make_files(source, job, files);
+  listener_.on_chain(source);
+  if (std::exchange(source.relist, false)) {
+    listener_.on_relist(source);
+  }
+}
+
+bool Catalog::describe(Source& source, const OpenJob& job, std::vector<PlanFile>& files) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    const ListedFile& listed = job.files[i];
+    PlanFile& file = files[i];
+    file.inode = listed.id.inode;
+    file.rotated = listed.rotated.has_value();
+    file.wanted = listed.wanted;
+    file.mtime_ns = listed.mtime_ns;
+    file.gzip = is_gzip(listed);
+    const auto known = by_id_.find(listed.id);
+    file.open = known != by_id_.end() && known->second->source == &source;
+    file.usable = file.open;
+  }
+  std::string problem;
+  bool up_to_date = true;
+  for (size_t k = 0; k < job.wanted.size(); ++k) {
+    const OpenedFile& opened = job.opened[k];
+    PlanFile& file = files[job.wanted[k]];
+    const ListedFile& listed = job.files[job.wanted[k]];
+    if (opened.descriptor == nullptr && opened.error != ENOENT && opened.error != EINVAL) {
+      problem = fmt::format("{}: {}", listed.name, std::strerror(opened.error));
+    } else if (opened.descriptor == nullptr || opened.id != listed.id) {
+      up_to_date = false;  // it was renamed, or replaced, between the listing and the opening
+    } else if (!opened.problem.empty()) {
+      problem = fmt::format("{}: {}", listed.name, opened.problem);
+    } else if (!by_id_.contains(opened.id)) {
+      file.usable = true;
+      file.size = opened.size;
+      file.mtime_ns = opened.mtime_ns;
+      file.head = opened.head;
+      // A gzipped file's original may still be open: it is read to its end there.
+      file.open =
+          file.gzip && std::ranges::any_of(source.files, [&](const auto& known) {
+            return !known->gone && !known->located && known->fingerprint.matches(opened.head);
+          });
+    }
+  }
+  if (!problem.empty()) {
+    report_problem(source, problem);
+  } else {
+    source.problem.clear();
+    source.failures = 0;
+  }
+  return up_to_date;
+}
+
+void Catalog::make_files(Source& source, OpenJob& job, const std::vector<PlanFile>& files) {
+  std::vector<ino_t> inodes;
+  for (const PlanFile& file : files) {
+    inodes.push_back(file.inode);
+  }
+  const auto left = checkpoints_.left_for(source.real_path, inodes);
+  std::vector<const CheckpointRow*> rows;
+  for (const FileCheckpoints::LeftRow* row : left) {
+    rows.push_back(&row->row);
+  }
+  CheckpointRow truncated;
+  if (source.truncated != nullptr) {
+    const File& file = *source.truncated;
+    truncated = make_row(file, file.framing.replay_point(file.position));
+    rows.push_back(&truncated);
+  }
+  PlanPolicy policy{config_.read_rotated, job.start_at_end, source.known_mtime_ns};
+  for (const auto& file : source.files) {
+    policy.known_mtime_ns = std::max(policy.known_mtime_ns, file->mtime_ns);
+  }
+  const std::vector<PlanStep> steps = plan_chain(files, rows, policy);
+
+  std::vector<std::shared_ptr<File>> made(files.size());
+  File* copy = nullptr;
+  for (size_t k = 0; k < job.wanted.size(); ++k) {
+    const size_t i = job.wanted[k];
+    const PlanStep& step = steps[i];
+    if (step.kind == PlanStep::Kind::skip || step.kind == PlanStep::Kind::keep) {
+      continue;
+    }
+    made[i] = make_file(source, job.files[i], job.opened[k], files[i].gzip);
+    File& file = *made[i];
+    if (step.kind == PlanStep::Kind::end) {
+      file.position = file.end = job.ends[k];
+    } else if (step.kind == PlanStep::Kind::resume) {
+      resume(file, *rows[step.row]);
+      if (step.row < left.size()) {
+        checkpoints_.claim(*left[step.row], file);
+      } else {
+        file.elder = source.truncated;
+        copy = &file;
+      }
+    }
+  }
+  put_in_order(source, job.files, std::move(made));
+  if (source.truncated != nullptr) {
+    listener_.on_truncation_solved(source, copy);
+  }
+}
+
+std::shared_ptr<File> Catalog::make_file(Source& source, const ListedFile& listed,
+                                         const OpenedFile& opened, bool gzip) {
+  auto file = std::make_shared<File>();
+  file->source = &source;
+  file->descriptor = opened.descriptor;
+  file->id = opened.id;
+  file->path = directory_of(source) + listed.name;
+  file->real_path = source.real_path;
+  file->label_path = source.label_path;
+  file->fingerprint = Fingerprint::of(opened.head);
+  file->gzip = gzip;
+  file->size = gzip ? 0 : opened.size;
+  file->mtime_ns = opened.mtime_ns;
+  file->rotated = listed.rotated.has_value();
+  file->wanted = listed.wanted;
+  file->rotated_ns = file->data_ns = now();
+  file->framing.fallback_time = opened.mtime_ns;
+  if (gzip) {
+    file->content = std::make_unique<GzipContent>(file->descriptor);
+  }
+  by_id_.emplace(file->id, file.get());
+  if (file->rotated && file->wanted) {
+    watcher_.add_name(file->path, source);
+  }
+  return file;
+}
+
+void Catalog::resume(File& file, const CheckpointRow& row) {
+  file.position = file.end = row.point.offset;
+  file.framing.format = row.format;
+  file.framing.streams = row.point.streams;
+  file.framing.fallback_time = row.fallback_time;
+  file.decisions = row.decisions;
+  file.real_path = row.real_path;
+  file.label_path = row.label_path;
+}
+
+/// Files that the listing does not have are older than those that it has.
+void Catalog::put_in_order(Source& source, const Listing& files,
+                           std::vector<std::shared_ptr<File>> made) {
+  std::vector<std::shared_ptr<File>> chain;
+  for (const auto& file : source.files) {
+    if (!file->located) {
+      chain.push_back(file);
+    }
+  }
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (made[i] != nullptr) {
+      chain.push_back(std::move(made[i]));
+      continue;
+    }
+    for (const auto& file : source.files) {
+      if (file->located && file->id == files[i].id) {
+        chain.push_back(file);
+      }
+    }
+  }
+  // Located by an earlier listing only.
+  for (const auto& file : source.files) {
+    if (std::ranges::find(chain, file) == chain.end()) {
+      chain.push_back(file);
+    }
+  }
+  source.files = std::move(chain);
+}
+
+void Catalog::report_problem(Source& source, const std::string& problem) {
+  stats_.unreadable.increment();
+  const auto wait = std::min<Duration>(
+      config_.rescan_interval * (int64_t{1} << std::min(source.failures, 6U)), kLongestRetry);
+  source.retry_ns = now() + wait.count();
+  ++source.failures;
+  if (source.problem != problem) {
+    source.problem = problem;
+    context_.log().warn("unreadable", fmt::format("cannot read {} ({}); it is tried again",
+                                                  source.real_path, problem));
+  }
+}
+
+void Catalog::replace_truncated(File& old) {
+  Source& source = *old.source;
+  if (source.truncated != nullptr) {
+    listener_.on_truncation_solved(source, nullptr);  // twice in a moment
+  }
+  auto place = std::ranges::find(source.files, &old, [](const auto& file) { return file.get(); });
+  auto file = std::make_shared<File>();
+  file->source = &source;
+  file->descriptor = old.descriptor;
+  file->id = old.id;
+  file->path = old.path;
+  file->real_path = source.real_path;
+  file->label_path = source.label_path;
+  file->rotated = old.rotated;
+  file->wanted = old.wanted;
+  file->unlinked = old.unlinked;
+  file->rotated_ns = file->data_ns = now();
+  file->framing.fallback_time = old.mtime_ns;
+  by_id_.insert_or_assign(file->id, file.get());
+  old.gone = true;
+  old.rotated = true;
+  old.located = false;
+  old.at_end = true;
+  old.receipts.set_not_rereadable();
+  source.truncated = *place;
+  source.files.insert(place + 1, std::move(file));
+}
+
+void Catalog::remove(File& file) {
+  Source& source = *file.source;
+  const auto known = by_id_.find(file.id);
+  if (known != by_id_.end() && known->second == &file) {
+    by_id_.erase(known);
+  }
+  if (file.rotated && file.wanted) {
+    watcher_.remove_name(file.path, source);
+  }
+  source.known_mtime_ns = std::max(source.known_mtime_ns, file.mtime_ns);
+  std::erase_if(source.files, [&](const auto& entry) { return entry.get() == &file; });
+  if (source.files.empty() && !source.opening) {
+    listener_.on_relist(source);  // it goes when the listing has nothing for it either
+  }
+}
+
+void Catalog::forget(Source& source) {
+  watcher_.remove_name(source.real_path, source);
+  watcher_.remove_name(source.label_path, source);
+  sources_.erase(std::string(source.real_path));
+}
+
+}  // namespace tailrace::inputs::tail

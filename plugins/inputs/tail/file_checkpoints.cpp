@@ -1,0 +1,177 @@
+#include "plugins/inputs/tail/file_checkpoints.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace tailrace::inputs::tail {
+
+CheckpointRow make_row(const File& file, const ReplayPoint& point) {
+  CheckpointRow row;
+  row.format = file.framing.format;
+  row.gzip = file.gzip;
+  row.inode = file.id.inode;
+  row.fingerprint = file.fingerprint;
+  row.point = point;
+  row.size = std::max(file.size, file.position);
+  row.mtime_ns = file.mtime_ns;
+  row.fallback_time = file.framing.fallback_time;
+  for (const Decision& decision : file.decisions) {
+    if (decision.offset >= point.offset) {
+      row.decisions.push_back(decision);
+    }
+  }
+  row.real_path = file.real_path;
+  row.label_path = file.label_path;
+  return row;
+}
+
+FileCheckpoints::FileCheckpoints(Checkpoints& rows, Lane& lane) : rows_(rows), lane_(lane) {}
+
+Status FileCheckpoints::load() {
+  for (const auto& [key, value] : rows_.at_start()) {
+    first_start_ = false;
+    if (key == kStartedKey) {
+      continue;
+    }
+    auto row = decode_row(value);
+    if (!row) {
+      return fail(row.error().code,
+                  fmt::format("checkpoint {}: {}; remove it only if its file may be read again",
+                              key, row.error().message));
+    }
+    left_.push_back(std::make_unique<LeftRow>(LeftRow{key, std::move(*row), false}));
+    LeftRow* const left = left_.back().get();
+    by_inode_.emplace(left->row.inode, left);
+    by_path_.emplace(left->row.real_path, left);
+    keys_.insert(key);
+  }
+  return {};
+}
+
+void FileCheckpoints::note_start() {
+  if (first_start_ && lane_.id() == 0) {
+    rows_.put(std::string(kStartedKey), "1");
+  }
+}
+
+std::vector<FileCheckpoints::LeftRow*> FileCheckpoints::left_for(const std::string& real_path,
+                                                                 const std::vector<ino_t>& inodes) {
+  std::vector<LeftRow*> found;
+  const auto add = [&found](const auto& range) {
+    for (auto entry = range.first; entry != range.second; ++entry) {
+      LeftRow* const row = entry->second;
+      if (!row->claimed && std::find(found.begin(), found.end(), row) == found.end()) {
+        found.push_back(row);
+      }
+    }
+  };
+  add(by_path_.equal_range(real_path));
+  for (const ino_t inode : inodes) {
+    add(by_inode_.equal_range(inode));
+  }
+  // In the order of the store, whatever the hash tables say.
+  std::sort(found.begin(), found.end(),
+            [](const LeftRow* a, const LeftRow* b) { return a->key < b->key; });
+  return found;
+}
+
+std::vector<FileCheckpoints::LeftRow*> FileCheckpoints::left() {
+  std::vector<LeftRow*> found;
+  for (const auto& row : left_) {
+    if (!row->claimed) {
+      found.push_back(row.get());
+    }
+  }
+  return found;
+}
+
+void FileCheckpoints::claim(LeftRow& row, File& file) {
+  row.claimed = true;
+  file.key = row.key;
+}
+
+void FileCheckpoints::drop(LeftRow& row) {
+  row.claimed = true;
+  keys_.erase(row.key);
+  rows_.erase(row.key);
+}
+
+void FileCheckpoints::mark(File& file) {
+  if (file.dirty) {
+    return;
+  }
+  file.dirty = true;
+  dirty_.push_back(&file);
+  if (at_once_) {
+    flush();
+  } else if (!scheduled_) {
+    scheduled_ = true;
+    lane_.at_end_of_turn([this, alive = std::weak_ptr<bool>(alive_)] {
+      if (!alive.expired()) {
+        scheduled_ = false;
+        flush();
+      }
+    });
+  }
+}
+
+void FileCheckpoints::flush() {
+  for (File* file : std::exchange(dirty_, {})) {
+    file->dirty = false;
+    // What a truncation has left to a copy is the elder's until it is safe.
+    if (file->fingerprint.size == 0 || !file->elder.expired()) {
+      continue;
+    }
+    std::string value = encode(*file);
+    rows_.put(file->key, std::move(value));
+  }
+}
+
+void FileCheckpoints::forget(File& file) noexcept {
+  if (file.dirty) {
+    std::erase(dirty_, &file);
+    file.dirty = false;
+  }
+}
+
+void FileCheckpoints::erase(File& file) {
+  forget(file);
+  if (!file.key.empty()) {
+    keys_.erase(file.key);
+    rows_.erase(std::exchange(file.key, {}));
+  }
+}
+
+void FileCheckpoints::write_durably(File& file, std::function<void()> done) {
+  std::string value = encode(file);
+  rows_.put_durable(file.key, std::move(value), std::move(done));
+}
+
+std::string FileCheckpoints::encode(File& file) {
+  choose_key(file);
+  return encode_row(make_row(file, file.settled_point()));
+}
+
+/// The key follows the fingerprint, which grows with a short file.
+void FileCheckpoints::choose_key(File& file) {
+  if (!file.key.empty() && file.fingerprint == file.key_fingerprint) {
+    return;
+  }
+  for (uint32_t twin = 0;; ++twin) {
+    std::string key = checkpoint_key(file.id.inode, file.fingerprint, twin);
+    if (key != file.key && !keys_.insert(key).second) {
+      continue;  // an equal beginning, and the same inode number on another filesystem
+    }
+    if (!file.key.empty() && key != file.key) {
+      keys_.erase(file.key);
+      rows_.erase(file.key);
+    }
+    file.key = std::move(key);
+    file.key_fingerprint = file.fingerprint;
+    return;
+  }
+}
+
+}  // namespace tailrace::inputs::tail
