@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "loop/file_layer.h"
 #include "tailrace/bytes.h"
 #include "tailrace/lane.h"
 #include "tailrace/output.h"
 #include "tailrace/result.h"
+
+#include "loop/file_layer.h"
 
 namespace tailrace::delivery {
 
@@ -44,14 +45,14 @@ struct RecoveredRecord {
 
 /// Numbers for metrics and status. Any thread may read them at any time.
 struct SpoolStats {
-  uint64_t disk_bytes = 0;        ///< Size of all segments.
-  uint64_t records = 0;           ///< Not settled yet.
+  uint64_t disk_bytes = 0;  ///< Size of all segments.
+  uint64_t records = 0;     ///< Not settled yet.
   uint64_t segments = 0;
-  uint64_t torn_tails = 0;        ///< Cut when the spool was opened.
-  uint64_t bad_records = 0;       ///< Skipped because their checksum was wrong.
+  uint64_t torn_tails = 0;   ///< Cut when the spool was opened.
+  uint64_t bad_records = 0;  ///< Skipped because their checksum was wrong.
   uint64_t append_failures = 0;
   uint64_t sync_failures = 0;
-  bool failing = false;           ///< The last append did not work.
+  bool failing = false;  ///< The last append did not work.
   std::string last_error;
 };
 
@@ -71,15 +72,19 @@ class SpoolThread {
 };
 
 struct SpoolOptions {
-  std::string directory;                    ///< Made if missing. One per output name and type.
-  uint64_t disk_budget = 1ull << 30;        ///< Bytes over all segments.
+  std::string directory;              ///< Made if missing. One per output name and type.
+  uint64_t disk_budget = 1ull << 30;  ///< Bytes over all segments.
+  /// A segment goes as a whole; so that space comes back in pieces it is at most an eighth of the
+  /// budget (but at least 64 KiB).
   uint64_t segment_bytes = 8ull << 20;
-  std::chrono::milliseconds commit_delay{100};  ///< Longest wait for company before an fsync.
+  std::chrono::milliseconds commit_delay{100};  ///< Longest that company may put off an fsync.
 };
 
 /// The durable part of one output's queue: an append-only log of sealed requests in segments.
 /// Used by all lanes; every call is safe from any thread and none of them blocks. Answers come
 /// through Lane::post. Format: src/delivery/SPOOL_FORMAT.md.
+/// Lifetime: goes before the SpoolThread, and waits for what was asked; lanes that were given stay
+/// until then.
 class Spool {
  public:
   /// Opens or makes the spool and lists what is in it, oldest first. Torn tails are cut, records
@@ -97,9 +102,9 @@ class Spool {
   virtual uint64_t free_budget() const noexcept = 0;
 
   struct Appended {
-    Status status;   ///< no_space, io …: nothing is durable and the payload comes back.
+    Status status;  ///< no_space, io …: nothing is durable and the payload comes back.
     SpoolRef ref;
-    Bytes payload;   ///< Set when status is an error.
+    Bytes payload;  ///< Set when status is an error.
   };
   /// Writes the record and answers after it is fsynced (group commit). The reservation is used up,
   /// or given back if it fails.

@@ -9,6 +9,7 @@
 
 #include "delivery/spool_format.h"
 #include "delivery/spool_rig_test.h"
+#include "testkit/temp_folder.h"
 
 using namespace tailrace;
 using namespace tailrace::delivery;
@@ -339,4 +340,38 @@ TEST_CASE("Spool: everything that was asked is done before it ends") {
     }
   }
   CHECK(SpoolRig(disk).recovered_ids() == numbers(1, 50));
+}
+
+TEST_CASE("Spool: works on a real file system") {
+  testkit::TempFolder folder;
+  const auto files = loop::make_posix_file_layer();
+  SpoolOptions options = SpoolRig::small_segments();
+  options.directory = folder.path("spool/loki@loki");
+  {
+    SpoolRig rig(*files, options);
+    REQUIRE(rig.spool != nullptr);
+    for (const uint64_t id : numbers(1, 30)) {
+      rig.start_append(id);
+    }
+    for (const uint64_t id : numbers(1, 30)) {
+      REQUIRE(rig.await(id).status);
+    }
+    for (const uint64_t id : numbers(1, 10)) {
+      CHECK(rig.read(rig.answers.at(id).ref).value() == test_payload(id));
+      rig.spool->settled(rig.answers.at(id).ref);
+    }
+    rig.settle_down();
+  }
+  SpoolRig rig(*files, options);
+  const std::vector<uint64_t> found = rig.recovered_ids();
+  const std::vector<uint64_t> kept = numbers(11, 30);
+  CHECK(std::ranges::includes(found, kept));
+  CHECK(found.size() < 30);
+  CHECK(found.back() == 30);
+  for (const RecoveredRecord& record : rig.recovered) {
+    CHECK(rig.read(record.ref).value() == test_payload(record.envelope.order_key));
+    rig.spool->settled(record.ref);
+  }
+  rig.settle_down();
+  CHECK(files->list(options.directory).value().empty());
 }

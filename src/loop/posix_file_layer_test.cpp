@@ -1,31 +1,16 @@
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "loop/file_layer.h"
+#include "testkit/temp_folder.h"
 
 using namespace tailrace;
 using Open = loop::FileLayer::Open;
 
 namespace {
-
-/// A folder that goes with the test.
-struct TemporaryFolder {
-  std::string path;
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tailrace-XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
 
 unsigned mode_of(const std::string& path) {
   struct stat info {};
@@ -35,9 +20,9 @@ unsigned mode_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("PosixFileLayer: writes, reads, truncates and syncs a file") {
-  TemporaryFolder folder;
+  testkit::TempFolder folder;
   auto files = loop::make_posix_file_layer();
-  auto file = files->open(folder / "a", Open::create_new);
+  auto file = files->open(folder.path("a"), Open::create_new);
   REQUIRE(file);
   REQUIRE((*file)->write_at(0, "hello world"));
   REQUIRE((*file)->write_at(6, "there"));
@@ -47,31 +32,31 @@ TEST_CASE("PosixFileLayer: writes, reads, truncates and syncs a file") {
   REQUIRE((*file)->truncate(5));
   CHECK((*file)->size().value() == 5);
   CHECK((*file)->sync());
-  CHECK(files->sync_directory(folder.path));
-  CHECK(mode_of(folder / "a") == 0600);
+  CHECK(files->sync_directory(folder.path()));
+  CHECK(mode_of(folder.path("a")) == 0600);
 
-  auto again = files->open(folder / "a", Open::read);
+  auto again = files->open(folder.path("a"), Open::read);
   REQUIRE(again);
   CHECK((*again)->read_at(0, 100).value() == "hello");
   CHECK(!(*again)->write_at(0, "x"));
 }
 
 TEST_CASE("PosixFileLayer: errors carry the code, the path and the reason") {
-  TemporaryFolder folder;
+  testkit::TempFolder folder;
   auto files = loop::make_posix_file_layer();
-  const auto missing = files->open(folder / "none", Open::read_write);
+  const auto missing = files->open(folder.path("none"), Open::read_write);
   REQUIRE(!missing);
   CHECK(missing.error().code == ErrorCode::not_found);
-  CHECK(missing.error().message.find(folder / "none") != std::string::npos);
+  CHECK(missing.error().message.find(folder.path("none")) != std::string::npos);
   CHECK(missing.error().message.find("No such file") != std::string::npos);
 
-  REQUIRE(files->open(folder / "a", Open::create_new));
-  CHECK(files->open(folder / "a", Open::create_new).error().code == ErrorCode::conflict);
-  CHECK(files->remove(folder / "none").error().code == ErrorCode::not_found);
-  CHECK(files->rename(folder / "none", folder / "b").error().code == ErrorCode::not_found);
-  CHECK(files->list(folder / "none").error().code == ErrorCode::not_found);
-  CHECK(files->sync_directory(folder / "none").error().code == ErrorCode::not_found);
-  CHECK(!files->make_directories(folder / "a/b"));
+  REQUIRE(files->open(folder.path("a"), Open::create_new));
+  CHECK(files->open(folder.path("a"), Open::create_new).error().code == ErrorCode::conflict);
+  CHECK(files->remove(folder.path("none")).error().code == ErrorCode::not_found);
+  CHECK(files->rename(folder.path("none"), folder.path("b")).error().code == ErrorCode::not_found);
+  CHECK(files->list(folder.path("none")).error().code == ErrorCode::not_found);
+  CHECK(files->sync_directory(folder.path("none")).error().code == ErrorCode::not_found);
+  CHECK(!files->make_directories(folder.path("a/b")));
 }
 
 TEST_CASE("PosixFileLayer: ENOSPC is no_space" *
@@ -83,19 +68,19 @@ TEST_CASE("PosixFileLayer: ENOSPC is no_space" *
 }
 
 TEST_CASE("PosixFileLayer: makes folders, lists names sorted, renames over, removes") {
-  TemporaryFolder folder;
+  testkit::TempFolder folder;
   auto files = loop::make_posix_file_layer();
-  REQUIRE(files->make_directories(folder / "x/y/z"));
-  REQUIRE(files->make_directories(folder / "x/y/z/"));
-  CHECK(mode_of(folder / "x/y/z") == 0700);
+  REQUIRE(files->make_directories(folder.path("x/y/z")));
+  REQUIRE(files->make_directories(folder.path("x/y/z/")));
+  CHECK(mode_of(folder.path("x/y/z")) == 0700);
   for (const char* name : {"c", "a", "b"}) {
-    auto file = files->open(folder / ("x/" + std::string(name)), Open::create_new);
+    auto file = files->open(folder.path("x/" + std::string(name)), Open::create_new);
     REQUIRE(file);
     REQUIRE((*file)->write_at(0, name));
   }
-  REQUIRE(files->rename(folder / "x/c", folder / "x/a"));
-  REQUIRE(files->remove(folder / "x/b"));
-  CHECK(files->list(folder / "x").value() == std::vector<std::string>{"a", "y"});
-  CHECK((*files->open(folder / "x/a", Open::read))->read_at(0, 9).value() == "c");
-  CHECK(files->free_bytes(folder.path).value() > 0);
+  REQUIRE(files->rename(folder.path("x/c"), folder.path("x/a")));
+  REQUIRE(files->remove(folder.path("x/b")));
+  CHECK(files->list(folder.path("x")).value() == std::vector<std::string>{"a", "y"});
+  CHECK((*files->open(folder.path("x/a"), Open::read))->read_at(0, 9).value() == "c");
+  CHECK(files->free_bytes(folder.path()).value() > 0);
 }

@@ -13,6 +13,7 @@
 #include "pipeline/checkpoint_fuzz.h"
 #include "testkit/crash_fs.h"
 #include "testkit/manual_lane.h"
+#include "testkit/temp_folder.h"
 
 using namespace tailrace;
 using namespace tailrace::pipeline;
@@ -295,4 +296,17 @@ TEST_CASE("CheckpointStore: lanes update at once") {
       CHECK(store->at_start().at({input, std::to_string(i)}) == std::to_string(250 + i));
     }
   }
+}
+
+TEST_CASE("CheckpointStore: works on a real file system") {
+  testkit::TempFolder folder;
+  const auto files = loop::make_posix_file_layer();
+  for (int life = 0; life < 3; ++life) {
+    auto store = CheckpointStore::open(*files, folder.path("state"));
+    REQUIRE(store);
+    CHECK((*store)->at_start().size() == static_cast<size_t>(life));
+    (*store)->update("pods", std::to_string(life), "x");
+    CHECK((*store)->flush());
+  }
+  CHECK(files->list(folder.path("state")).value() == std::vector<std::string>{"checkpoints"});
 }
