@@ -45,6 +45,9 @@ Weight waiting_of(const delivery::Ledger::Row& row) noexcept {
 EngineBench::EngineBench(std::string_view yaml, config::PluginTable plugins, loop::FileLayer& files,
                          EngineBenchOptions options)
     : config_(load(yaml, plugins)), files_(files) {
+  if (options.behaviour != nullptr) {
+    server_.behaviour = std::move(options.behaviour);
+  }
   std::vector<Lane*> lanes;
   for (uint32_t i = 0; i < config_.lanes; ++i) {
     lanes_.push_back(std::make_unique<ManualLane>(i, config_.lanes));

@@ -22,6 +22,7 @@ struct EngineBenchOptions {
   bool once = false;
   std::chrono::milliseconds checkpoint_interval{10};
   uint64_t spool_segment_bytes = 64 * 1024;
+  FakeServer::Behaviour behaviour;  ///< From the start on; null = 204.
 };
 
 /// A whole agent in the test's thread: the engine on lanes that the test turns, a network that it
@@ -72,6 +73,8 @@ class EngineBench {
                             std::string_view output);
   /// The sum of a metric over all series with these labels; name with or without `tailrace_`.
   double metric(std::string_view name, const MetricLabels& labels = {});
+  /// All metrics, read now.
+  std::vector<MetricsRegistry::Family> families() { return registry_.read(); }
   /// For tests that lose records on purpose.
   void expect_ledger_errors(double count) noexcept { expected_ledger_errors_ = count; }
 

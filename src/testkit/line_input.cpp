@@ -103,24 +103,22 @@ void LineInput::read_all() {
   if (stopped_) {
     return;
   }
-  bool starved = false;
+  // A unit of each file, then the others of the lane have their turn.
+  bool more = false;
   for (File& file : files_) {
-    while (context_.feed().credit(config_->block)) {
-      if (!read_unit(file)) {
-        break;
-      }
+    if (!context_.feed().credit(config_->block)) {
+      timer_->stop();  // on_credit comes
+      return;
     }
-    starved = starved || !context_.feed().credit(config_->block);
+    more = read_unit(file) || more;
   }
-  if (starved) {
-    timer_->stop();  // on_credit comes
-    return;
-  }
-  if (context_.once()) {
+  if (more) {
+    timer_->start(std::chrono::milliseconds(0));
+  } else if (context_.once()) {
     context_.finished();
-    return;
+  } else {
+    timer_->start(kPoll);
   }
-  timer_->start(kPoll);
 }
 
 bool LineInput::read_unit(File& file) {
