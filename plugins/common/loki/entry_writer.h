@@ -49,6 +49,16 @@ inline size_t metadata_pair_size(const MetaPair& pair) noexcept {
          codec::bytes_field_size(2, pair.value.size());
 }
 
+/// True when every length within the pair's field takes one byte, as it mostly does.
+inline bool is_short(const MetaPair& pair) noexcept {
+  return pair.name.size() <= 60 && pair.value.size() <= 60;
+}
+/// The whole field, with its tag.
+inline size_t metadata_field_size(const MetaPair& pair) noexcept {
+  return is_short(pair) ? 6 + pair.name.size() + pair.value.size()
+                        : codec::bytes_field_size(kMetadataField, metadata_pair_size(pair));
+}
+
 /// Writes entries one behind the other. Keeps the encoding of the second that the last timestamp
 /// lay in, for most have it in common.
 class EntryWriter {
@@ -58,8 +68,9 @@ class EntryWriter {
   /// `ready` holds metadata fields that are encoded already (see encode_metadata_pair). Text is
   /// copied as it is; text_was_ascii() tells whether it needs a closer look. A timestamp before
   /// 1677-09-21T00:12:44Z is written as that.
-  char* write(char* to, int64_t timestamp_ns, std::string_view line, std::string_view ready,
-              MetaSpan metadata) noexcept {
+  /// Inlined wherever it is used: without metadata little of it remains.
+  [[gnu::always_inline]] char* write(char* to, int64_t timestamp_ns, std::string_view line,
+                                     std::string_view ready, MetaSpan metadata) noexcept {
     timestamp_ns = std::max(timestamp_ns, kLeastTime);
     uint64_t nanos = static_cast<uint64_t>(timestamp_ns) - second_start_ns_;
     if (nanos >= kSecond) [[unlikely]] {
@@ -70,7 +81,7 @@ class EntryWriter {
     const size_t time_size = seconds_size_ + nanos_size;
     size_t size = 2 + time_size + 1 + codec::varint_size(line.size()) + line.size() + ready.size();
     for (uint32_t i = 0; i < metadata.count; ++i) {
-      size += codec::bytes_field_size(kMetadataField, metadata_pair_size(metadata.pairs[i]));
+      size += metadata_field_size(metadata.pairs[i]);
     }
 
     *to++ = kEntryTag;
@@ -92,10 +103,7 @@ class EntryWriter {
       to += ready.size();
     }
     for (uint32_t i = 0; i < metadata.count; ++i) {
-      const MetaPair& pair = metadata.pairs[i];
-      to = codec::write_bytes_header(to, kMetadataField, metadata_pair_size(pair));
-      to = copy(codec::write_bytes_header(to, 1, pair.name.size()), pair.name);
-      to = copy(codec::write_bytes_header(to, 2, pair.value.size()), pair.value);
+      to = write_pair(to, metadata.pairs[i]);
     }
     return to;
   }
@@ -121,8 +129,27 @@ class EntryWriter {
   static constexpr char kSecondsTag = 1 << 3;
   static constexpr char kNanosTag = 2 << 3;
   static constexpr char kLineTag = kLineField << 3 | 2;
+  static constexpr char kMetadataTag = kMetadataField << 3 | 2;
+  static constexpr char kPairNameTag = 1 << 3 | 2;
+  static constexpr char kPairValueTag = 2 << 3 | 2;
 
   void set_second(int64_t timestamp_ns) noexcept;
+
+  char* write_pair(char* to, const MetaPair& pair) noexcept {
+    if (is_short(pair)) [[likely]] {
+      *to++ = kMetadataTag;
+      *to++ = static_cast<char>(4 + pair.name.size() + pair.value.size());
+      *to++ = kPairNameTag;
+      *to++ = static_cast<char>(pair.name.size());
+      to = copy(to, pair.name);
+      *to++ = kPairValueTag;
+      *to++ = static_cast<char>(pair.value.size());
+      return copy(to, pair.value);
+    }
+    to = codec::write_bytes_header(to, kMetadataField, metadata_pair_size(pair));
+    to = copy(codec::write_bytes_header(to, 1, pair.name.size()), pair.name);
+    return copy(codec::write_bytes_header(to, 2, pair.value.size()), pair.value);
+  }
 
   /// A varint of up to 28 bits or so without a loop; touches 8 bytes at `to`.
   static char* write_varint32(char* to, uint32_t value) noexcept {
@@ -136,7 +163,7 @@ class EntryWriter {
   }
 
   /// Copies text and notes whether it has bytes above 0x7f. Reads and writes nothing outside.
-  char* copy(char* to, std::string_view text) noexcept {
+  [[gnu::always_inline]] char* copy(char* to, std::string_view text) noexcept {
     const char* from = text.data();
     size_t left = text.size();
 #if defined(__SSE2__)

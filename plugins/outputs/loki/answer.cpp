@@ -53,6 +53,17 @@ uint64_t ignored_entries(std::string_view body) {
   return sum;
 }
 
+/// True for the texts in which Loki tells of single entries and streams.
+/// Source: Loki pkg/validation/validate.go, pkg/ingester/stream.go.
+bool names_an_entry(std::string_view body) {
+  constexpr std::string_view kTexts[] = {
+      "total ignored",  "entry ",  "entries ", "label",        "stream",
+      "too far behind", "too old", "too new",  "out of order", "structured metadata"};
+  return std::any_of(std::begin(kTexts), std::end(kTexts), [body](std::string_view text) {
+    return body.find(text) != std::string_view::npos;
+  });
+}
+
 class Reader {
  public:
   Reader(const CallResult& result, const AnswerContext& context)
@@ -133,9 +144,15 @@ class Reader {
   }
 
   Answer bad_request() const {
+    if (!names_an_entry(result_.body) && context_.parts > 1) {
+      return of_status(Answer::Kind::blame_source);
+    }
     const uint64_t ignored = ignored_entries(result_.body);
     if (ignored == 0 || ignored >= context_.records) {
       Answer read = of_status(Answer::Kind::refused);
+      if (!names_an_entry(result_.body)) {
+        return read;
+      }
       read.detail +=
           " (Loki stores the valid entries of such a request; how many is not known, so "
           "all count as refused)";

@@ -18,7 +18,7 @@ Answer read(int status, std::string body = {}, Headers headers = {}, bool severa
   result.status = status;
   result.body = std::move(body);
   result.headers = std::move(headers);
-  return read_push_answer(result, {100, several_tenants, kNow});
+  return read_push_answer(result, {100, 3, several_tenants, kNow});
 }
 
 }  // namespace
@@ -57,6 +57,19 @@ TEST_CASE("loki answers: a 400 without counts refuses the request, and says what
   CHECK(answer.detail.find("stores the valid entries") != std::string::npos);
 }
 
+TEST_CASE("loki answers: a 400 that names no entry is tried source by source, once") {
+  const Answer answer = read(400, "rejected by rule 17");
+  CHECK(answer.kind == Kind::blame_source);
+  CHECK(answer.reason == "http_400");
+
+  CallResult result;
+  result.status = 400;
+  result.body = "rejected by rule 17";
+  const Answer single = read_push_answer(result, {100, 1, false, kNow});
+  CHECK(single.kind == Kind::refused);
+  CHECK(single.detail == "400 rejected by rule 17");
+}
+
 TEST_CASE("loki answers: 429 lets the tenant wait, as long as it is told to") {
   const Answer plain = read(429, "Ingestion rate limit exceeded for user fake");
   CHECK(plain.kind == Kind::retry);
@@ -83,7 +96,7 @@ TEST_CASE("loki answers: the server's troubles are retried, for all tenants") {
 TEST_CASE("loki answers: no answer is retried") {
   CallResult result;
   result.transport = fail(ErrorCode::timeout, "no answer within 10 s");
-  const Answer answer = read_push_answer(result, {100, false, kNow});
+  const Answer answer = read_push_answer(result, {100, 3, false, kNow});
   CHECK(answer.kind == Kind::retry);
   CHECK(answer.reason == "timeout");
   CHECK(answer.detail == "no answer within 10 s");

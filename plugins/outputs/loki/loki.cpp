@@ -21,6 +21,8 @@ constexpr std::string_view kLevelName = "detected_level";
 /// After that long without a batch the memory of requests is given back.
 constexpr std::chrono::milliseconds kIdle = std::chrono::seconds(5);
 
+/// Most that a field of level_fields() takes.
+constexpr size_t kLevelBytes = 32;
 constexpr size_t kSeverities = 25;  // 0 (unset) to 24, as OTLP numbers them
 
 /// The metadata field of every severity, encoded.
@@ -31,6 +33,7 @@ const std::array<std::string, kSeverities>& level_fields() {
       const std::string_view level = to_string(static_cast<Severity>(i));
       if (!level.empty()) {
         all[i] = tailrace::loki::encode_metadata_pair(kLevelName, level);
+        TR_CHECK(all[i].size() <= kLevelBytes);
       }
     }
     return all;
@@ -132,8 +135,8 @@ MetaSpan LokiOutput::metadata_of(const LogBatch& batch, uint32_t record) const n
 }
 
 size_t LokiOutput::record_bound(const LogBatch& batch, uint32_t record) const noexcept {
-  return EntryWriter::entry_bound(batch.bodies[record], level_of(batch, record),
-                                  metadata_of(batch, record));
+  return EntryWriter::entry_bound(batch.bodies[record], {}, metadata_of(batch, record)) +
+         (batch.severities != nullptr ? kLevelBytes : 0);
 }
 
 LokiOutput::Run LokiOutput::next_run(const LogBatch& batch, uint32_t from) const noexcept {
