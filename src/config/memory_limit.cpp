@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "config/read_file.h"
 #include "config/units.h"
 
@@ -28,7 +30,7 @@ std::optional<uint64_t> limit_in(const std::string& file) {
 void take_least(std::optional<uint64_t>& least, const std::string& mount, std::string group,
                 const std::string& file) {
   while (true) {
-    const auto limit = limit_in(mount + group + "/" + file);
+    const auto limit = limit_in(fmt::format("{}{}/{}", mount, group, file));
     if (limit) {
       least = std::min(least.value_or(*limit), *limit);
     }

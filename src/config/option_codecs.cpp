@@ -104,7 +104,6 @@ std::string describe(const ConfigValue& value) {
 
 namespace tailrace {
 
-using config::describe;
 using config::fail_expected;
 using config::is_plain_scalar;
 using config::or_reference;

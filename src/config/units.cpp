@@ -37,16 +37,11 @@ constexpr Unit kSizes[] = {
 };
 
 constexpr uint64_t kSecond = 1000'000'000;
+constexpr uint64_t kDay = uint64_t{24} * 3600 * kSecond;
 constexpr Unit kDurations[] = {
-    {"y", 365 * 24 * 3600 * kSecond},
-    {"w", 7 * 24 * 3600 * kSecond},
-    {"d", 24 * 3600 * kSecond},
-    {"h", 3600 * kSecond},
-    {"m", 60 * kSecond},
-    {"s", kSecond},
-    {"ms", 1000'000},
-    {"us", 1000},
-    {"ns", 1},
+    {"y", 365 * kDay},     {"w", 7 * kDay},     {"d", kDay},
+    {"h", 3600 * kSecond}, {"m", 60 * kSecond}, {"s", kSecond},
+    {"ms", 1000'000},      {"us", 1000},        {"ns", 1},
 };
 
 bool is_digit(char c) {
