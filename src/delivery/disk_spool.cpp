@@ -22,7 +22,7 @@ uint64_t room_for(const Envelope& envelope, size_t payload_size) noexcept {
 /// Segments go as a whole, so a small budget needs small ones: else nothing would become free until
 /// all of it is settled.
 uint64_t segment_bytes(const SpoolOptions& options) {
-  constexpr uint64_t kLeast = 64 * 1024;
+  constexpr uint64_t kLeast = 64ull * 1024;
   return std::min(options.segment_bytes, std::max(kLeast, options.disk_budget / 8));
 }
 
@@ -152,6 +152,7 @@ void DiskSpool::do_reads() {
   }
   // A std::function must be copyable, and a payload is not: it travels behind a pointer.
   std::vector<std::shared_ptr<Result<Bytes>>> results;
+  results.reserve(reads.size());
   for (const Read& read : reads) {
     results.push_back(std::make_shared<Result<Bytes>>(log_->read(read.ref)));
   }

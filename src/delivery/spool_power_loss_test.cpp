@@ -101,7 +101,7 @@ std::string violation(SpoolRig& rig, const Memory& memory) {
   return next == must.size() ? "" : "record " + std::to_string(must[next]) + " is lost";
 }
 
-constexpr uint64_t kRecords = 70;
+constexpr uint64_t kRecords = 80;
 constexpr uint64_t kSeeds = 8;
 
 }  // namespace

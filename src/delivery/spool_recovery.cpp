@@ -40,6 +40,11 @@ Status SpoolLog::recover(std::vector<RecoveredRecord>& recovered) {
   }
   // From here on nothing fails: what cannot be cleaned up stays and does no harm.
   drop_copies(*scanned);
+  size_t records = 0;
+  for (const Found& found : *scanned) {
+    records += found.scan.records.size();
+  }
+  recovered.reserve(records);
   for (Found& found : *scanned) {
     next_serial_ = std::max(next_serial_, found.scan.last_serial + 1);
     clean_up(found);
@@ -47,7 +52,7 @@ Status SpoolLog::recover(std::vector<RecoveredRecord>& recovered) {
       recovered.push_back(
           {{found.number, record.offset, record.header.payload_size}, std::move(record.envelope)});
     }
-    found.scan.records = {};
+    found.scan.records = {};  // there may be many: not kept twice
   }
   return {};
 }

@@ -7,7 +7,7 @@ namespace tailrace::delivery {
 
 namespace {
 
-constexpr size_t kWindow = 256 * 1024;
+constexpr size_t kWindow = 256ull * 1024;
 
 /// Reads a file from front to back in windows.
 class WindowedFile {
