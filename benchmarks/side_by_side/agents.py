@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-JSON_PROCESSOR = {"type": "json", "severity": "level",
+JSON_PROCESSOR = {"type": "json", "severity": {"fields": ["level"]},
                   "metadata": {"req_id": "reqId", "user": "userId"}}
 
 

@@ -31,6 +31,9 @@ class Feed {
   /// (<= kMaxBlockBytes of source bytes and kMaxUnitRecords records per 256 KiB; larger bodies ask
   /// for their size). If false, Input::on_credit is called once there is room.
   virtual bool credit(size_t bytes) = 0;
+  /// The same for a source that loses nothing by waiting (a file). Also false while an output keeps
+  /// taking requests but has enough of them: reading on would only move them to its spool.
+  virtual bool credit_to_read_on(size_t bytes) { return credit(bytes); }
   virtual void begin_unit() = 0;
   /// Runs the batch through every pipeline of its signal, to every output, before it returns.
   virtual void push(Batch& batch) noexcept = 0;

@@ -351,8 +351,16 @@ bool OutputLane::has_room(size_t source_bytes, const std::vector<Tenant*>& tenan
     return true;
   }
   shared_.memory.want();
-  relieve_memory();
+  relieve_memory(worst);
   return shared_.memory.has_room(worst) && fair;
+}
+
+bool OutputLane::has_enough_to_send() noexcept {
+  if (in_memory_bytes_ <= shared_.memory.limit() / 4 || is_slow()) {
+    return false;
+  }
+  shared_.memory.want();
+  return true;
 }
 
 bool OutputLane::empty() const noexcept {

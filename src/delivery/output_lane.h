@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tailrace/block.h"
 #include "tailrace/lane.h"
 #include "tailrace/log.h"
 #include "tailrace/metrics.h"
@@ -78,6 +79,11 @@ class OutputLane final : private Requests {
   /// calls when it may.
   bool has_room(size_t source_bytes, const std::vector<Tenant*>& tenants) noexcept;
 
+  /// True while requests that wait in memory leave at a healthy pace but are more than a quarter of
+  /// the share: there is no use in making more of what can be made later. The caller is woken as
+  /// with has_room.
+  bool has_enough_to_send() noexcept;
+
   /// Seals every open request now.
   void seal_all();
   /// Nothing is open, queued, in flight or spooled on this lane.
@@ -113,7 +119,9 @@ class OutputLane final : private Requests {
   void account(SealedRequest& request, size_t bytes);
   void list_in_memory(SealedRequest& request);
   void unlist(SealedRequest& request);
-  void relieve_memory();
+  /// Begins to spool (or drops) the oldest requests until `room` bytes are free, or will be.
+  void relieve_memory(size_t room = worst_case_bytes(kMaxBlockBytes));
+  bool is_slow() const noexcept;
   bool spool_oldest();
   bool start_spooling(SealedRequest& request);
   void on_spooled(const std::shared_ptr<SealedRequest*>& ticket, size_t bytes,
@@ -167,6 +175,7 @@ class OutputLane final : private Requests {
   std::unique_ptr<Timer> age_timer_;
   int64_t spool_retry_at_ns_ = 0;
   int64_t held_bytes_ = 0;
+  size_t in_memory_bytes_ = 0;  // payloads of in_memory_
   std::function<void()> spooled_rest_;
 
   std::deque<Sequence*> ready_;

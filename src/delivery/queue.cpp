@@ -14,6 +14,8 @@ namespace tailrace::delivery {
 namespace {
 
 constexpr int64_t kSpoolRetryNs = 1'000'000'000;
+/// An output whose oldest request has waited for so long does not keep up.
+constexpr int64_t kSlowNs = 500'000'000;
 
 /// What a request takes beside its payload.
 size_t stub_bytes(const SealedRequest& request) noexcept {
@@ -63,6 +65,7 @@ void OutputLane::account(SealedRequest& request, size_t bytes) {
 void OutputLane::list_in_memory(SealedRequest& request) {
   request.in_memory = in_memory_.insert(in_memory_.end(), &request);
   request.listed = true;
+  in_memory_bytes_ += request.payload_size;
   account(request, request.payload_size + stub_bytes(request));
 }
 
@@ -70,6 +73,7 @@ void OutputLane::unlist(SealedRequest& request) {
   if (request.listed) {
     in_memory_.erase(request.in_memory);
     request.listed = false;
+    in_memory_bytes_ -= request.payload_size;
   }
 }
 
@@ -98,18 +102,26 @@ void OutputLane::adopt(std::vector<RecoveredRecord> records) {
   }
 }
 
-void OutputLane::relieve_memory() {
+void OutputLane::relieve_memory(size_t room) {
   if (shared_.spool == nullptr) {
     return;
   }
+  // Some more than the next unit needs, where the share is large; never less, or a small share
+  // would give no credit and not spool either.
   const size_t limit = shared_.memory.limit();
-  const size_t mark = limit - std::min(limit / 2, 2 * worst_case_bytes(kMaxBlockBytes));
+  const size_t ample = std::min(limit / 2, 2 * worst_case_bytes(kMaxBlockBytes));
+  const size_t mark = limit - std::min(limit, std::max(room, ample));
   auto above_mark = [&] {
     const size_t used = shared_.memory.used();
     const size_t leaving = shared_.spooling_bytes.load(std::memory_order_relaxed);
     return used > mark + leaving;
   };
   while (above_mark()) {
+    // Of a server that keeps taking requests even the oldest is young: memory comes free by itself,
+    // and the disk need not see what can be read again.
+    if (!is_slow() && !in_memory_.empty() && can_be_read_again(*in_memory_.front())) {
+      break;
+    }
     if (spool_oldest()) {
       continue;
     }
@@ -117,6 +129,11 @@ void OutputLane::relieve_memory() {
       break;
     }
   }
+}
+
+bool OutputLane::is_slow() const noexcept {
+  return !in_memory_.empty() &&
+         lane_.clock().monotonic_ns() - in_memory_.front()->sealed_ns >= kSlowNs;
 }
 
 bool OutputLane::spool_oldest() {

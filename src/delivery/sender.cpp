@@ -461,6 +461,7 @@ void OutputLane::replace(SealedRequest& request, Rework rework, const std::strin
     payload_bytes += piece->payload_size;
     piece->in_memory = in_memory_.insert(before, piece.get());
     piece->listed = true;
+    in_memory_bytes_ += piece->payload_size;
     account(*piece,
             piece->payload_size + sizeof(SealedRequest) + piece->parts.size() * sizeof(Part) + 64);
   }

@@ -76,6 +76,20 @@ bool EngineFeed::credit(size_t bytes) {
   return room;
 }
 
+bool EngineFeed::credit_to_read_on(size_t bytes) {
+  bool enough = false;
+  for (Branch& branch : branches_) {
+    for (FanOut& out : branch.outputs) {
+      enough = out.output->has_enough_to_send() || enough;
+    }
+  }
+  if (enough) {
+    starved_ = true;  // not counted: nothing is in the way but the pace of the network
+    return false;
+  }
+  return credit(bytes);
+}
+
 void EngineFeed::begin_unit() {
   lane_.arena().reset();
   for (Branch& branch : branches_) {

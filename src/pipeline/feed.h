@@ -43,6 +43,7 @@ class EngineFeed final : public Feed {
   bool take_starved() noexcept { return std::exchange(starved_, false); }
 
   bool credit(size_t bytes) override;
+  bool credit_to_read_on(size_t bytes) override;
   void begin_unit() override;
   void push(Batch& batch) noexcept override;
   void carry(Weight weight) noexcept override;

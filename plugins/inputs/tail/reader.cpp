@@ -145,7 +145,7 @@ Reader::Visit Reader::visit(const std::shared_ptr<File>& file) {
     want = static_cast<size_t>(std::min<uint64_t>(want, decision->offset - file->position));
   }
   const size_t carried = file->framing.carry != nullptr ? file->framing.carry->bytes() : 0;
-  if (!feed_.credit(kMaxBlockBytes + carried)) {
+  if (!feed_.credit_to_read_on(kMaxBlockBytes + carried)) {
     return Visit::no_credit;
   }
   return file->gzip ? read_gzip(file, decision, want) : read_plain(file, decision, want);
