@@ -12,7 +12,13 @@
 
 namespace tailrace::testkit {
 
-using namespace crash_model;
+using crash_model::Change;
+using crash_model::Fate;
+using crash_model::Folder;
+using crash_model::NameChange;
+
+using crash_model::Node;
+using crash_model::Random;
 
 namespace {
 
@@ -429,7 +435,7 @@ std::vector<std::string> CrashFs::paths() const {
   std::vector<std::string> paths;
   for (const auto& [path, folder] : disk_->folders) {
     for (const auto& [name, node] : folder.seen) {
-      paths.push_back(path + "/" + name);
+      paths.emplace_back(path).append("/").append(name);
     }
   }
   return paths;
