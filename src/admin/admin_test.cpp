@@ -43,7 +43,7 @@ struct Bench {
     row.waiting[1] = {3, 30};
     lane_picture.ledger.push_back(row);
     SourceStatus source;
-    source.name = "/var/log/\"odd\"\n.log";
+    source.name = "/var/log/\"odd\"\n\xff.log";
     source.position = 5;
     source.size = 9;
     source.state = "reading";
@@ -119,7 +119,7 @@ TEST_CASE("AdminServer: the ledger adds lanes up") {
 TEST_CASE("AdminServer: a strange path is escaped in the list of files") {
   Bench bench;
   const auto files = bench.ask("/api/v1/files");
-  CHECK(files->body.find(R"("path":"/var/log/\"odd\"\u000a.log")") != std::string::npos);
+  CHECK(files->body.find(R"("path":"/var/log/\"odd\"\n�.log")") != std::string::npos);
   CHECK(files->body.find(R"("lag_bytes":4)") != std::string::npos);
 }
 

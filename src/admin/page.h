@@ -37,7 +37,7 @@ const n = x => Math.round(x).toLocaleString('en');
 const mib = x => (x / 1048576).toFixed(2);
 const bytes = x => x < 1024 ? n(x) + ' B' : x < 1048576 ? (x / 1024).toFixed(1) + ' KiB' : mib(x) + ' MiB';
 const cell = (row, text, cls) => { const td = row.insertCell(); td.textContent = text; if (cls) td.className = cls; };
-const get = path => fetch(path, {cache: 'no-store'}).then(r => { if (!r.ok) throw new Error(path + ': ' + r.status); return r.json(); });
+const get = path => fetch(path, {cache: 'no-store'}).then(r => r.ok ? r.json() : Promise.reject(new Error(path + ': ' + r.status)));
 let last = {}, lastTime = 0;
 async function refresh() {
   const state = document.getElementById('state');

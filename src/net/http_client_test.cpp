@@ -113,6 +113,27 @@ TEST_CASE("HttpClient: an answer sent before the body was read is seen") {
   CHECK(client.post(server.url(), body).status == 413);
 }
 
+TEST_CASE("HttpClient: an answer that a reset follows is seen, or the call fails") {
+  // A server that closes with unread bytes. What must not happen is a wrong answer or a hang.
+  RawServer server([](RawConnection& connection) {
+    connection.read_head();
+    connection.answer(413, "", "too large");
+  });
+  Client client;
+  const std::string body(8 * 1024 * 1024, 'x');
+  int seen = 0;
+  for (int i = 0; i < 10; ++i) {
+    const CallResult result = client.post(server.url(), body);
+    if (result.transport) {
+      CHECK(result.status == 413);
+      ++seen;
+    } else {
+      CHECK(result.transport.error().code == ErrorCode::network);
+    }
+  }
+  MESSAGE("answers seen in spite of the reset: ", seen, " of 10");
+}
+
 TEST_CASE("HttpClient: nobody listens") {
   uint16_t port = 0;
   {
