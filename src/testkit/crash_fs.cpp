@@ -16,13 +16,13 @@ using crash_model::Change;
 using crash_model::Fate;
 using crash_model::Folder;
 using crash_model::NameChange;
-
 using crash_model::Node;
 using crash_model::Random;
 
 namespace {
 
 using Kind = CrashFs::Operation::Kind;
+
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.back() == '/') {
     path.pop_back();
