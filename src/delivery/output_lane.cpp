@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include <malloc.h>
+
 #include "tailrace/block.h"
 #include "tailrace/check.h"
 
@@ -62,6 +64,11 @@ OutputLane::OutputLane(Lane& lane, Output& output, OutputShared& shared, Ledger&
           {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30})) {
   linger_timer_ = lane.timer([this] { on_linger(); });
   age_timer_ = lane.timer([this] { on_age(); });
+  quiet_timer_ = lane.timer([this] {
+    if (in_memory_.empty()) {
+      malloc_trim(0);  // payloads leave holes that the allocator would keep
+    }
+  });
   retry_timer_ = lane.timer([this] {
     for (auto& [key, sequence] : sequences_) {
       make_ready(*sequence);

@@ -184,6 +184,7 @@ class OutputLane final : private Requests {
   uint32_t in_flight_ = 0;
   uint32_t reworks_ = 0;  // requests that are being taken apart on a worker thread
   std::unique_ptr<Timer> retry_timer_;
+  std::unique_ptr<Timer> quiet_timer_;
   Breaker breaker_;
   ConcurrencyLimit concurrency_;
   Jitter jitter_;

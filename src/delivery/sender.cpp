@@ -16,6 +16,8 @@ namespace tailrace::delivery {
 namespace {
 
 constexpr Milliseconds kLongestHint{3'600'000};
+/// How long after a request memory is given back, if nothing waits then.
+constexpr Milliseconds kQuiet{5000};
 
 const char* to_string(ReworkReason reason) noexcept {
   switch (reason) {
@@ -351,6 +353,9 @@ void OutputLane::finish(SealedRequest& request, Outcome outcome, const std::stri
   }
   delivered_requests_.increment();
   forget(request);
+  if (!quiet_timer_->active()) {
+    quiet_timer_->start(kQuiet);
+  }
 }
 
 void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answer& answer) {

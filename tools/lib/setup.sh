@@ -1,6 +1,9 @@
 # Shared by tools/test and tools/demo: the Debian packages and the build folders.
 # Sourced with the repository's top folder as the working directory.
 
+# Debug information names the folder that was compiled in; another clone may reuse the object.
+export CCACHE_NOHASHDIR=true
+
 say() { printf '%s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
