@@ -247,8 +247,10 @@ Answer LokiOutput::read_answer(const SealedView& request, const CallResult& resu
   for (const PartRange& part : request.parts) {
     weight += part.weight;
   }
-  return read_push_answer(
-      result, {weight.records, !config_->tenant_label.empty(), context_.lane().clock().wall_ns()});
+  return read_push_answer(result, {.records = weight.records,
+                                   .parts = request.parts.size(),
+                                   .several_tenants = !config_->tenant_label.empty(),
+                                   .wall_ns = context_.lane().clock().wall_ns()});
 }
 
 Result<Rework> LokiOutput::rework(const SealedView& request, ReworkReason reason) const {

@@ -297,6 +297,20 @@ TEST_CASE("LokiOutput: the call, and the way to the answer") {
   CHECK(partly->kind == Answer::Kind::partly);
   CHECK(partly->refused == 2);
 
+  bench.played->answer.body = "rejected by rule 17";
+  bench->append({{"app", "a"}}, {{.body = "x"}});
+  bench->append({{"app", "b"}}, {{.body = "y"}});
+  const auto blamed = bench->send(only(bench->seal()));
+  REQUIRE(blamed);
+  CHECK(blamed->kind == Answer::Kind::blame_source);
+
+  bench.played->answer = {};
+  bench.played->answer.status = 401;
+  CHECK_FALSE(bench->send(request)->tenant_only);
+  bench.played->answer.status = 429;
+  bench.played->answer.headers = {{"retry-after", "Fri, 02 Jan 2026 03:54:05 GMT"}};
+  CHECK(bench->send(request)->retry_after > std::chrono::seconds(60));
+
   LokiBench single;
   single->append({{"app", "a"}}, {{.body = "x"}});
   single.played->answer.status = 204;

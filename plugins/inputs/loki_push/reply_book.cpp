@@ -1,0 +1,106 @@
+#include "plugins/inputs/loki_push/reply_book.h"
+
+#include <algorithm>
+
+namespace tailrace::inputs::loki_push {
+
+class ReplyBook::PendingReply final : public Receipt {
+ public:
+  PendingReply(std::shared_ptr<ReplyBook> book, std::shared_ptr<HttpExchange> exchange,
+               int64_t deadline_ns)
+      : Receipt(/*awaited=*/true, /*rereadable=*/false),
+        book_(std::move(book)),
+        exchange_(std::move(exchange)),
+        deadline_ns_(deadline_ns) {}
+
+  int64_t deadline_ns() const noexcept { return deadline_ns_; }
+
+  Waiting::iterator place;
+  bool listed = false;
+
+ private:
+  friend class ReplyBook;
+
+  void on_worse(Outcome, std::string_view reason) noexcept override { reason_ = reason; }
+  void released(Outcome worst) noexcept override {
+    switch (worst) {
+      case Outcome::settled:
+        book_->answer(*this, {});
+        break;
+      case Outcome::refused:
+        book_->answer(*this, {400, reason_.empty() ? "refused" : "refused: " + reason_});
+        break;
+      case Outcome::dropped:
+        // A limit of ours, not the client's fault: another try may find room.
+        book_->answer(*this, {503, reason_.empty() ? "dropped" : "dropped: " + reason_, true});
+        break;
+      case Outcome::abandoned:
+        book_->answer(*this, {503, "shutting down; send it again", true});
+        break;
+    }
+    delete this;
+  }
+
+  std::shared_ptr<ReplyBook> book_;
+  std::shared_ptr<HttpExchange> exchange_;
+  int64_t deadline_ns_;
+  std::string reason_;
+};
+
+ReplyBook::ReplyBook(Lane& lane, Duration reply_timeout, Answer answer)
+    : clock_(lane.clock()),
+      timeout_ns_(reply_timeout.count()),
+      answer_(std::move(answer)),
+      timer_(lane.timer([this] { on_timer(); })) {}
+
+ReceiptRef ReplyBook::open(std::shared_ptr<HttpExchange> exchange) {
+  auto* pending = new PendingReply(shared_from_this(), std::move(exchange),
+                                   clock_.monotonic_ns() + timeout_ns_);
+  pending->place = waiting_.insert(waiting_.end(), pending);
+  pending->listed = true;
+  if (timer_ != nullptr && !timer_->active()) {
+    arm();
+  }
+  return ReceiptRef(pending);
+}
+
+void ReplyBook::answer(PendingReply& pending, const Reply& reply) {
+  if (!pending.listed) {
+    return;
+  }
+  waiting_.erase(pending.place);
+  pending.listed = false;
+  if (answer_) {
+    answer_(*pending.exchange_, reply);
+  }
+  pending.exchange_.reset();
+}
+
+void ReplyBook::arm() {
+  if (waiting_.empty()) {
+    return;
+  }
+  const int64_t wait_ns =
+      std::max<int64_t>(waiting_.front()->deadline_ns() - clock_.monotonic_ns(), 0);
+  timer_->start(std::chrono::ceil<std::chrono::milliseconds>(std::chrono::nanoseconds(wait_ns)));
+}
+
+void ReplyBook::on_timer() {
+  const int64_t now = clock_.monotonic_ns();
+  while (!waiting_.empty() && waiting_.front()->deadline_ns() <= now) {
+    answer(*waiting_.front(),
+           {503, "not delivered or stored within reply_timeout; send it again", true});
+  }
+  // With nobody waiting the timer rests until somebody comes.
+  arm();
+}
+
+void ReplyBook::close() {
+  while (!waiting_.empty()) {
+    answer(*waiting_.front(), {503, "shutting down; send it again", true});
+  }
+  timer_.reset();
+  answer_ = nullptr;
+}
+
+}  // namespace tailrace::inputs::loki_push

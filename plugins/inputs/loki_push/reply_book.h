@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tailrace/http.h"
+#include "tailrace/lane.h"
+#include "tailrace/receipt.h"
+
+namespace tailrace::inputs::loki_push {
+
+/// An answer of this input.
+struct Reply {
+  int status = 204;
+  std::string text;
+  bool again = false;  ///< Send it again: with Retry-After.
+};
+
+/// Clients that wait for the outcome of their bodies. Each is answered once: when its receipt is
+/// released, or when its time is over.
+///
+/// Lifetime: receipts may outlive the input; they hold the book.
+class ReplyBook : public std::enable_shared_from_this<ReplyBook> {
+ public:
+  using Answer = std::function<void(HttpExchange&, const Reply&)>;
+  ReplyBook(Lane& lane, Duration reply_timeout, Answer answer);
+
+  /// A receipt whose release answers the exchange.
+  ReceiptRef open(std::shared_ptr<HttpExchange> exchange);
+  /// Answers everybody that still waits, and nobody afterwards.
+  void close();
+  size_t waiting() const noexcept { return waiting_.size(); }
+
+ private:
+  class PendingReply;
+  using Waiting = std::list<PendingReply*>;
+
+  void answer(PendingReply& pending, const Reply& reply);
+  void arm();
+  void on_timer();
+
+  const Clock& clock_;
+  int64_t timeout_ns_;
+  Answer answer_;
+  Waiting waiting_;  // the oldest first: all have the same time
+  std::unique_ptr<Timer> timer_;
+};
+
+}  // namespace tailrace::inputs::loki_push
