@@ -39,14 +39,14 @@ def fill(folder):
 def config(node, loki, disk, **buffer):
     return tail_to_loki(node.glob, loki, agent={"state_dir": str(disk / "state")}, output={
         "compression": "none", "batch": {"bytes": "32KiB", "linger": "50ms"},
-        "buffer": {"memory": "64KiB", "disk": "1GiB", **buffer}})
+        "buffer": {"memory": "2MiB", "disk": "1GiB", **buffer}})
 
 
 def test_a_spool_that_fills_the_disk_makes_the_input_wait(agents, loki, node, small_disk):
     log = node.container()
     loki.behave(Status(503))
     agent = agents(config(node, loki, small_disk)).start()
-    lines = log.write_many(60_000)  # about 6 MB for 2 MiB
+    lines = log.write_many(150_000)  # 7 MB of requests, for 2 MiB of memory and 2 MiB of disk
     agent.wait_log("(?i)no space left")
     wait_until(lambda: agent.get("/healthz")[0] == 200, "it is alive")
     [row] = agent.files()["files"]
@@ -65,7 +65,7 @@ def test_a_full_disk_says_so_once_not_a_thousand_times(agents, loki, node, small
     loki.behave(Status(503))
     agent = agents(config(node, loki, small_disk)).start()
     filler = fill(small_disk)
-    log.write_many(5000)
+    log.write_many(100_000)
     agent.wait_log("(?i)no space left")
     pause(3)
     said = [line for line in agent.log().splitlines() if "no space left" in line.lower()]
@@ -99,9 +99,9 @@ def test_kill_on_a_full_disk_loses_nothing(agents, loki, node, small_disk):
     log = node.container()
     loki.behave(Status(503))
     agent = agents(config(node, loki, small_disk)).start()
-    lines = log.write_many(20_000)
+    lines = log.write_many(60_000)
     filler = fill(small_disk)
-    lines += log.write_many(20_000)
+    lines += log.write_many(60_000)
     pause(0.5)
     agent.kill()
     agent.start(ready=False)
@@ -124,14 +124,14 @@ def test_a_healthy_output_beside_it_is_not_held_up(agents, loki, second_loki, no
     log = node.container()
     loki.behave(Status(503))
     made = pipeline({"files": tail(node.glob)},
-                    {"sick": loki_output(loki, buffer={"memory": "256KiB", "disk": "64MiB",
+                    {"sick": loki_output(loki, buffer={"memory": "2MiB", "disk": "64MiB",
                                                        "when_full": "drop_oldest"},
                                          batch={"bytes": "32KiB", "linger": "50ms"}),
                      "well": loki_output(second_loki)},
                     agent={"state_dir": str(small_disk / "state")})
     agent = agents(made).start()
     filler = fill(small_disk)
-    lines = log.write_many(20_000)
+    lines = log.write_many(100_000)
     second_loki.wait_lines(lines, timeout=60)
     assert agent.running()
     filler.unlink()

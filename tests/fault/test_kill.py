@@ -71,7 +71,8 @@ def test_kills_while_the_spool_is_in_use(agents, loki, node):
     rng = random.Random(seed)
     logs = [node.container(f"c{i}") for i in range(3)]
     agent = agents(tail_to_loki(node.glob, loki, output={
-        "buffer": {"memory": "256KiB"}, "batch": {"bytes": "64KiB", "linger": "50ms"}})).start()
+        "spool_after": {"rereadable": "100ms"},
+        "batch": {"bytes": "64KiB", "linger": "50ms"}})).start()
     with Writer(logs, rate=2000, seed=seed) as writer:
         for _ in range(10):
             loki.behave(Status(503))

@@ -72,11 +72,12 @@ def test_what_exceeds_memory_is_spooled_and_sent_in_order(agents, loki, node):
     log = node.container()
     loki.behave(Status(503))
     agent = agents(tail_to_loki(node.glob, loki, output={
-        "buffer": {"memory": "64KiB", "disk": "64MiB"}, "batch": {"bytes": "8KiB"}})).start()
-    lines = log.write_many(10_000)
-    wait_until(lambda: agent.ledger_total("waiting") == len(lines), lambda: agent.ledger())
+        "buffer": {"memory": "2MiB", "disk": "64MiB"}, "batch": {"bytes": "64KiB"},
+        "compression": "none"})).start()
+    lines = log.write_many(100_000)
+    wait_until(lambda: agent.ledger_total("waiting") == len(lines), lambda: agent.ledger(), 60)
     spooled = [path.stat().st_size for path in agent.state_dir.rglob("*") if path.is_file()]
-    assert sum(spooled) > 50_000
+    assert sum(spooled) > 1_000_000
     loki.heal()
     loki.wait_lines(lines)
     agent.wait_settled()
@@ -87,9 +88,9 @@ def test_a_full_buffer_makes_the_input_wait_and_loses_nothing(agents, loki, node
     log = node.container()
     loki.behave(Status(503))
     agent = agents(tail_to_loki(node.glob, loki, output={
-        "buffer": {"memory": "64KiB", "disk": "256KiB"}, "compression": "none",
+        "buffer": {"memory": "2MiB", "disk": "256KiB"}, "compression": "none",
         "batch": {"bytes": "16KiB"}})).start()
-    lines = log.write_many(30_000)
+    lines = log.write_many(100_000)
     wait_until(lambda: agent.ledger_total("waiting") > 0, "something waits")
     pause(1)
     [row] = agent.files()["files"]
@@ -105,9 +106,9 @@ def test_drop_oldest_keeps_reading_and_counts_what_it_drops(agents, loki, node):
     log = node.container()
     loki.behave(Status(503))
     agent = agents(tail_to_loki(node.glob, loki, output={
-        "buffer": {"memory": "64KiB", "disk": "256KiB", "when_full": "drop_oldest"},
+        "buffer": {"memory": "2MiB", "disk": "256KiB", "when_full": "drop_oldest"},
         "compression": "none", "batch": {"bytes": "16KiB"}})).start()
-    lines = log.write_many(30_000)
+    lines = log.write_many(100_000)
     wait_until(lambda: agent.ledger_total("taken") == len(lines), lambda: agent.ledger(), 60)
     dropped = agent.ledger_total("dropped")
     assert dropped > 0

@@ -102,7 +102,8 @@ def test_a_receiver_that_stops_answers_who_waits(agents, loki):
 def test_nothing_is_left_in_the_state_dir_that_grows(agents, loki, node):
     log = node.container()
     agent = agents(tail_to_loki(node.glob, loki, output={
-        "buffer": {"memory": "64KiB"}, "batch": {"bytes": "8KiB", "linger": "50ms"}})).start()
+        "spool_after": {"rereadable": "50ms"},
+        "batch": {"bytes": "8KiB", "linger": "50ms"}})).start()
     sizes = []
     for _ in range(4):
         loki.behave(Status(503))
