@@ -1,5 +1,6 @@
 #include "plugins/common/loki/push_reader.h"
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -217,4 +218,42 @@ TEST_CASE("PushReader: large streams come in chunks, in order") {
   reader.release();
   CHECK(read_all(reader, PushFormat::json,
                  R"({"streams":[{"stream":{"a":"1"},"values":[["1","x"]]}]})") == "{a=1,} 1:x");
+}
+
+TEST_CASE("PushReader: what is damaged is read or refused, and a check that passes holds") {
+  std::mt19937 random(13);
+  PushReader reader;
+  const std::string json_body =
+      R"({"streams":[{"stream":{"a":"x\u00fcy","b":"2"},"values":[["1","li\nne",{"k":"v"}],)"
+      R"(["22","other"]]},{"labels":"{c=\"3\"}","entries":[{"ts":"2026-01-02T03:04:05Z",)"
+      R"("line":"old"}]}]})";
+  const std::string protobuf_body = field(1, field(1, R"({a="x\ty", b="2"})") + entry(1, "line") +
+                                                 entry(2, std::string(300, 'z'))) +
+                                    field(1, field(1, "{c=\"3\"}") + entry(3, "other"));
+  size_t taken = 0;
+  size_t refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const PushFormat format = i % 2 == 0 ? PushFormat::json : PushFormat::protobuf;
+    std::string body = i % 2 == 0 ? json_body : protobuf_body;
+    for (size_t changes = 1 + random() % 3; changes > 0 && !body.empty(); --changes) {
+      const size_t at = random() % body.size();
+      switch (random() % 4) {
+        case 0:
+          body[at] = static_cast<char>(random());
+          break;
+        case 1:
+          body.erase(at, 1 + random() % 4);
+          break;
+        case 2:
+          body.insert(at, 1, body[random() % body.size()]);
+          break;
+        default:
+          body.resize(at);
+      }
+    }
+    // read_all() itself requires that the second pass finds what the first has counted.
+    (read_all(reader, format, body).starts_with("error: ") ? refused : taken) += 1;
+  }
+  CHECK(taken > 100);
+  CHECK(refused > 100);
 }

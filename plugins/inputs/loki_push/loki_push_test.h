@@ -10,7 +10,6 @@
 
 #include "tailrace/plugin.h"
 
-#include "base/metrics_registry.h"
 #include "codec/proto_writer.h"
 #include "codec/snappy.h"
 #include "plugins/common/loki/entry_writer.h"
