@@ -79,6 +79,12 @@ Status LokiPushInput::open() {
     return tl::unexpected(made.error());
   }
   server_ = std::move(*made);
+  if (context_.lane().id() == 0) {  // all lanes share the port
+    const std::string& listen = config_->listen;
+    context_.log().info(
+        "listening",
+        fmt::format("listening on {}:{}", listen.substr(0, listen.rfind(':')), server_->port()));
+  }
   return {};
 }
 
