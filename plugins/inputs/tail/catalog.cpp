@@ -311,6 +311,12 @@ bool Catalog::describe(Source& source, const OpenJob& job, std::vector<PlanFile>
     file.open = known != by_id_.end() && known->second->source == &source;
     file.usable = file.open;
   }
+  std::vector<const File*> originals;  // open files without a name, each for one gzipped file
+  for (const auto& known : source.files) {
+    if (!known->gone && !known->located) {
+      originals.push_back(known.get());
+    }
+  }
   std::string problem;
   bool up_to_date = true;
   for (size_t k = 0; k < job.wanted.size(); ++k) {
@@ -329,10 +335,13 @@ bool Catalog::describe(Source& source, const OpenJob& job, std::vector<PlanFile>
       file.mtime_ns = opened.mtime_ns;
       file.head = opened.head;
       // A gzipped file's original may still be open: it is read to its end there.
-      file.open =
-          file.gzip && std::ranges::any_of(source.files, [&](const auto& known) {
-            return !known->gone && !known->located && known->fingerprint.matches(opened.head);
-          });
+      const auto original = std::ranges::find_if(originals, [&](const File* known) {
+        return file.gzip && known->fingerprint.matches(opened.head);
+      });
+      if (original != originals.end()) {
+        file.open = true;
+        originals.erase(original);
+      }
     }
   }
   if (!problem.empty()) {
@@ -431,33 +440,22 @@ void Catalog::resume(File& file, const CheckpointRow& row) {
   file.label_path = row.label_path;
 }
 
-/// Files that the listing does not have are older than those that it has.
+/// Puts new files where the listing has them among those that are open. What the listing does not
+/// have any more stays where it was, before them.
 void Catalog::put_in_order(Source& source, const Listing& files,
                            std::vector<std::shared_ptr<File>> made) {
-  std::vector<std::shared_ptr<File>> chain;
-  for (const auto& file : source.files) {
-    if (!file->located) {
-      chain.push_back(file);
-    }
-  }
-  for (size_t i = 0; i < files.size(); ++i) {
+  const auto place_of = [&](const File& file) {
+    const auto listed = std::ranges::find(files, file.id, &ListedFile::id);
+    return file.located ? listed - files.begin() : -1;
+  };
+  for (size_t i = 0; i < made.size(); ++i) {
     if (made[i] != nullptr) {
-      chain.push_back(std::move(made[i]));
-      continue;
-    }
-    for (const auto& file : source.files) {
-      if (file->located && file->id == files[i].id) {
-        chain.push_back(file);
-      }
+      const auto newer = std::ranges::find_if(source.files, [&](const auto& file) {
+        return place_of(*file) > static_cast<ptrdiff_t>(i);
+      });
+      source.files.insert(newer, std::move(made[i]));
     }
   }
-  // Located by an earlier listing only.
-  for (const auto& file : source.files) {
-    if (std::ranges::find(chain, file) == chain.end()) {
-      chain.push_back(file);
-    }
-  }
-  source.files = std::move(chain);
 }
 
 void Catalog::report_problem(Source& source, const std::string& problem) {

@@ -1,6 +1,7 @@
 #include "plugins/inputs/tail/chain_plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 namespace tailrace::inputs::tail {
@@ -8,6 +9,8 @@ namespace {
 
 // Fewer bytes than this may be equal by chance in files without times (a banner, a header).
 constexpr uint32_t kTellingBytes = 256;
+// What compresses or copies a file keeps its time to the second at least.
+constexpr int64_t kCoarseTimes = 2'000'000'000;
 
 bool same_file(const PlanFile& file, const CheckpointRow& row) {
   return !file.gzip && !row.gzip && file.inode == row.inode && file.size >= row.point.offset &&
@@ -17,7 +20,7 @@ bool same_file(const PlanFile& file, const CheckpointRow& row) {
 bool same_content(const PlanFile& file, const CheckpointRow& row) {
   const bool telling = row.format != Format::raw || row.fingerprint.size >= kTellingBytes;
   return telling && (file.gzip || file.size >= row.point.offset) &&
-         row.fingerprint.matches(file.head);
+         file.mtime_ns >= row.mtime_ns - kCoarseTimes && row.fingerprint.matches(file.head);
 }
 
 class Plan {
@@ -46,9 +49,10 @@ class Plan {
  private:
   template <class Same>
   void claim(Same same) {
-    for (size_t row = 0; row < rows_.size(); ++row) {
-      // The newest first: of two files with one beginning, the later one was read last.
-      for (size_t i = files_.size(); i-- > 0 && !taken_[row];) {
+    for (const size_t row : by_certainty()) {
+      // The oldest first: should two files begin alike, then the wrong choice repeats lines, but
+      // loses none.
+      for (size_t i = 0; i < files_.size() && !taken_[row]; ++i) {
         if (steps_[i].kind == PlanStep::Kind::skip && files_[i].usable &&
             same(files_[i], *rows_[row])) {
           steps_[i] = {PlanStep::Kind::resume, row};
@@ -57,6 +61,18 @@ class Plan {
         }
       }
     }
+  }
+
+  /// Rows that know more of their files first, and older ones before newer ones.
+  std::vector<size_t> by_certainty() const {
+    std::vector<size_t> order(rows_.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::ranges::stable_sort(order, [&](size_t a, size_t b) {
+      const uint32_t size_a = rows_[a]->fingerprint.size;
+      const uint32_t size_b = rows_[b]->fingerprint.size;
+      return size_a != size_b ? size_a > size_b : rows_[a]->mtime_ns < rows_[b]->mtime_ns;
+    });
+    return order;
   }
 
   /// For a file that we have not seen before.

@@ -450,8 +450,9 @@ void Lifecycle::decide(File& file, uint8_t endings) {
 void Lifecycle::finish(File& file) {
   Source& source = *file.source;
   const std::shared_ptr<File> held = hold(file);
-  const bool followed = std::ranges::any_of(source.files, [&](const auto& other) {
-    return other.get() != &file && other->begun && !other->key.empty();
+  const auto place = std::ranges::find(source.files, held);
+  const bool followed = std::any_of(place + 1, source.files.end(), [](const auto& later) {
+    return later->begun && !later->key.empty();
   });
   if (file.unlinked || file.gone || followed) {
     checkpoints_.erase(file);
