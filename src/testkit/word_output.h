@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -90,7 +91,7 @@ class WordOutput final : public Output {
         break;
       case 206:
         answer.kind = Answer::Kind::partly;
-        answer.refused = std::stoul(result.body);
+        answer.refused = std::strtoull(result.body.c_str(), nullptr, 10);
         break;
       case 400:
         answer.kind = Answer::Kind::refused;
@@ -116,10 +117,14 @@ class WordOutput final : public Output {
     Rework out;
     for (uint32_t i = 0; i < request.parts.size(); ++i) {
       const PartRange& part = request.parts[i];
+      if (part.offset > request.payload.size() ||
+          part.length > request.payload.size() - part.offset) {
+        return fail(ErrorCode::corrupt, "a part lies outside of the body");
+      }
       const std::string_view text = request.payload.substr(part.offset, part.length);
       const size_t cut = text.find('\n') + 1;
       if (request.parts.size() == 1 && reason == ReworkReason::too_large) {
-        if (part.weight.records < 2) {
+        if (part.weight.records < 2 || cut == 0 || cut == text.size()) {
           out.refused.push_back({0, part.weight, "too_large"});
           return out;
         }
