@@ -106,9 +106,8 @@ std::vector<SourceStatus> LokiPushInput::sources() const {
   status.name = fmt::format("{} (port {})", config_->listen, server_ ? server_->port() : 0);
   status.position = taken_bytes_;
   status.size = taken_bytes_;
-  for (const auto& [exchange, memory] : incoming_) {
-    status.waiting_bytes += memory.bytes();
-  }
+  status.waiting_bytes = replies_->unsettled_bytes();
+  status.settled = taken_bytes_ - status.waiting_bytes;
   status.state = stopping_ ? "stopping" : "listening";
   return {std::move(status)};
 }
@@ -199,7 +198,7 @@ void LokiPushInput::on_body(const ExchangePtr& exchange, Bytes body_and_padding,
     bodies_.increment();
     body_bytes_.add(body_size);
     taken_bytes_ += body_size;
-    take(exchange, format, body->view());
+    take(exchange, format, body->view(), body_size);
   }
   if (memory.bytes() > kKeptScratchBytes) {
     reader_.release();
@@ -239,12 +238,13 @@ Result<codec::PaddedBytes> LokiPushInput::check(const HttpRequestHead& head, Byt
 }
 
 /// Everything was checked and there is room: from here on nothing can be refused.
-void LokiPushInput::take(const ExchangePtr& exchange, PushFormat format, std::string_view body) {
+void LokiPushInput::take(const ExchangePtr& exchange, PushFormat format, std::string_view body,
+                         size_t body_size) {
   const bool settled = config_->ack == Ack::settled;
   const std::string_view tenant =
       config_->tenant_label.empty() ? std::string_view() : exchange->head().header("x-scope-orgid");
   // Held until all of the body is pushed, so that it cannot be released half-way.
-  const ReceiptRef receipt = settled ? replies_->open(exchange) : ReceiptRef();
+  const ReceiptRef receipt = settled ? replies_->open(exchange, body_size) : ReceiptRef();
   reader_.read(format, body, [&](PushChunk& chunk) { push_chunk(chunk, tenant, receipt.get()); });
   if (!settled) {
     reply(*exchange, {});

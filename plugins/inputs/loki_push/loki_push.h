@@ -51,7 +51,8 @@ class LokiPushInput final : public Input, private HttpHandler {
                                    size_t body_size, Reservation& memory,
                                    tailrace::loki::PushFormat& format,
                                    tailrace::loki::PushTotals& totals);
-  void take(const ExchangePtr& exchange, tailrace::loki::PushFormat format, std::string_view body);
+  void take(const ExchangePtr& exchange, tailrace::loki::PushFormat format, std::string_view body,
+            size_t body_size);
   void push_chunk(tailrace::loki::PushChunk& chunk, std::string_view tenant, Receipt* receipt);
   void reply(HttpExchange& exchange, const Reply& reply);
   void refuse(HttpExchange& exchange, const Reply& reply, std::string_view reason);

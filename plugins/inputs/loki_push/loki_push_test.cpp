@@ -324,8 +324,12 @@ TEST_CASE("LokiPushInput: shows what it does") {
   const auto sources = bench.input().sources();
   REQUIRE(sources.size() == 1);
   CHECK(sources[0].position == two_streams().size());
+  CHECK(sources[0].settled == 0);
+  CHECK(sources[0].waiting_bytes == two_streams().size());
   CHECK(sources[0].state == "listening");
   bench.settle();
+  CHECK(bench.input().sources().at(0).settled == two_streams().size());
+  CHECK(bench.input().sources().at(0).waiting_bytes == 0);
 }
 
 TEST_CASE("LokiPushInput: run --once does not wait for clients") {

@@ -7,11 +7,14 @@ namespace tailrace::inputs::loki_push {
 class ReplyBook::PendingReply final : public Receipt {
  public:
   PendingReply(std::shared_ptr<ReplyBook> book, std::shared_ptr<HttpExchange> exchange,
-               int64_t deadline_ns)
+               int64_t deadline_ns, size_t body_bytes)
       : Receipt(/*awaited=*/true, /*rereadable=*/false),
         book_(std::move(book)),
         exchange_(std::move(exchange)),
-        deadline_ns_(deadline_ns) {}
+        deadline_ns_(deadline_ns),
+        body_bytes_(body_bytes) {
+    book_->unsettled_bytes_ += body_bytes_;
+  }
 
   int64_t deadline_ns() const noexcept { return deadline_ns_; }
 
@@ -23,6 +26,7 @@ class ReplyBook::PendingReply final : public Receipt {
 
   void on_worse(Outcome, std::string_view reason) noexcept override { reason_ = reason; }
   void released(Outcome worst) noexcept override {
+    book_->unsettled_bytes_ -= body_bytes_;
     switch (worst) {
       case Outcome::settled:
         book_->answer(*this, {});
@@ -44,6 +48,7 @@ class ReplyBook::PendingReply final : public Receipt {
   std::shared_ptr<ReplyBook> book_;
   std::shared_ptr<HttpExchange> exchange_;
   int64_t deadline_ns_;
+  size_t body_bytes_;
   std::string reason_;
 };
 
@@ -53,9 +58,9 @@ ReplyBook::ReplyBook(Lane& lane, Duration reply_timeout, Answer answer)
       answer_(std::move(answer)),
       timer_(lane.timer([this] { on_timer(); })) {}
 
-ReceiptRef ReplyBook::open(std::shared_ptr<HttpExchange> exchange) {
+ReceiptRef ReplyBook::open(std::shared_ptr<HttpExchange> exchange, size_t body_bytes) {
   auto* pending = new PendingReply(shared_from_this(), std::move(exchange),
-                                   clock_.monotonic_ns() + timeout_ns_);
+                                   clock_.monotonic_ns() + timeout_ns_, body_bytes);
   pending->place = waiting_.insert(waiting_.end(), pending);
   pending->listed = true;
   if (timer_ != nullptr && !timer_->active()) {

@@ -29,11 +29,13 @@ class ReplyBook : public std::enable_shared_from_this<ReplyBook> {
   using Answer = std::function<void(HttpExchange&, const Reply&)>;
   ReplyBook(Lane& lane, Duration reply_timeout, Answer answer);
 
-  /// A receipt whose release answers the exchange.
-  ReceiptRef open(std::shared_ptr<HttpExchange> exchange);
+  /// A receipt whose release answers the exchange; for a body of so many bytes.
+  ReceiptRef open(std::shared_ptr<HttpExchange> exchange, size_t body_bytes);
   /// Answers everybody that still waits, and nobody afterwards.
   void close();
   size_t waiting() const noexcept { return waiting_.size(); }
+  /// Bytes of the bodies whose receipts are still held, their clients answered or not.
+  uint64_t unsettled_bytes() const noexcept { return unsettled_bytes_; }
 
  private:
   class PendingReply;
@@ -45,6 +47,7 @@ class ReplyBook : public std::enable_shared_from_this<ReplyBook> {
 
   const Clock& clock_;
   int64_t timeout_ns_;
+  uint64_t unsettled_bytes_ = 0;
   Answer answer_;
   Waiting waiting_;  // the oldest first: all have the same time
   std::unique_ptr<Timer> timer_;
