@@ -83,13 +83,15 @@ std::string run(Host& host, Processor& processor, const Sample& sample, const De
   std::string out;
   host.lane().arena().reset();
   sample.with(host.lane(), [&](Batch& batch) {
+    const auto* logs = batch_cast<LogBatch>(batch);
+    const bool had_records = logs == nullptr || logs->size > 0;
     UnitReceipt receipt;
     const ReceiptRef held(&receipt);
     batch.receipt = &receipt;
     const Weight before = batch.weight();
     // The bytes that the bodies point to, to see that nobody edits them.
     std::vector<std::pair<std::string_view, std::string>> bytes;
-    if (const auto* logs = batch_cast<LogBatch>(batch)) {
+    if (logs != nullptr) {
       for (uint32_t i = 0; i < logs->size; ++i) {
         bytes.emplace_back(logs->bodies[i], std::string(logs->bodies[i]));
       }
@@ -98,7 +100,7 @@ std::string run(Host& host, Processor& processor, const Sample& sample, const De
     processor.process(batch, sink);
     CHECK(sink.pushed + sink.left_out == before);
     CHECK(!sink.lost_receipt);
-    CHECK(!sink.empty_batch);
+    CHECK(!(had_records && sink.empty_batch));
     for (const auto& [view, copy] : bytes) {
       CHECK(view == copy);
     }
