@@ -205,8 +205,8 @@ class Agent:
         wait_until(self._settled, lambda: f"all is settled; ledger: {self.ledger()}", timeout)
 
     def _settled(self):
-        behind = sum(file["size"] - file["settled"] for file in self.files()["files"])
-        return behind <= 0 and self.ledger_total("waiting") == 0
+        behind = sum(file["lag_bytes"] + file["waiting_bytes"] for file in self.files()["files"])
+        return behind == 0 and self.ledger_total("waiting") == 0
 
 
 def waiting(cell, side):

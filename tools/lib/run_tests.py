@@ -16,7 +16,7 @@ from lib.tree import TOP  # noqa: E402
 from lib.suites import run_e2e, run_unit_tests  # noqa: E402
 
 # Rooms whose code is used by more than one thread.
-THREADED = ("base", "loop", "net", "delivery", "pipeline", "inputs_tail", "inputs_loki_push")
+THREADED = ("base", "loop", "delivery", "pipeline")
 
 
 def stages(options):
@@ -25,14 +25,16 @@ def stages(options):
     yield "style", lambda: run_check("tools/check_style.py")
     yield "clang-format", run_clang_format
     yield "build release", lambda: build("release")
-    yield "unit tests", lambda: run_unit_tests("release")
+    yield "build unit", lambda: build("unit")
+    yield "unit tests", lambda: run_unit_tests("unit")
     e2e = "not slow and not live" if options.quick else "not live"
     yield "end to end", lambda: run_e2e("release", e2e)
     if options.live:
         yield "live", lambda: run_e2e("release", "live")
     if options.quick:
         return
-    yield "clang-tidy", run_clang_tidy
+    if options.tidy:
+        yield "clang-tidy", run_clang_tidy
     yield "build ASan+UBSan", lambda: build("asan")
     yield "unit tests, ASan+UBSan", lambda: run_unit_tests("asan")
     yield "end to end, ASan+UBSan", lambda: run_e2e("asan", "not slow and not live")
@@ -61,6 +63,8 @@ def main():
     parser.add_argument("--live", action="store_true",
                         help="also test against real servers that the environment names "
                              "(TAILRACE_LIVE_LOKI); without them these tests are skipped aloud")
+    parser.add_argument("--tidy", action="store_true",
+                        help="also run clang-tidy, which takes longer than everything else")
     parser.add_argument("--only", action="append", metavar="WORD",
                         help="only stages with WORD in their title")
     options = parser.parse_args()
@@ -72,8 +76,8 @@ def main():
         if options.only and not any(word in title for word in options.only):
             continue
         suite = title.rpartition(", ")[2]
-        if suite in broken or (not title.startswith("build") and "release" in broken
-                               and title in ("unit tests", "end to end", "live")):
+        needs = {"unit tests": "unit", "end to end": "release", "live": "release"}
+        if suite in broken or needs.get(title) in broken:
             print(f"\n== {title}: not run, its build failed")
             total += Outcome(failed=1)
             continue

@@ -39,10 +39,10 @@ configure_build() {
   if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/.options" 2>/dev/null)" = "$wanted" ]; then
     return 0
   fi
-  rm -rf "$dir"
+  [ -f "$dir/build.ninja" ] && set -- --reconfigure "$@"
   CC="ccache gcc" CXX="ccache g++" meson setup "$dir" "$@" >build/setup.log 2>&1 || {
     tail -n 30 build/setup.log >&2
-    die "meson setup $dir failed"
+    die "meson setup $dir failed; if it is an old folder, remove it and try again"
   }
   printf '%s\n' "$wanted" >"$dir/.options"
 }

@@ -181,7 +181,9 @@ def test_too_many_bodies_waiting_are_answered_429_with_a_hint(agents, loki):
     """P3: memory is bounded, so a receiver says no when what waits is too much."""
     loki.behave(Status(503))
     agent = agents(gateway(loki, agent={"memory_limit": "32MiB"},
-                           output={"buffer": {"memory": "1MiB", "disk": "2MiB"}})).start()
+                           output={"buffer": {"memory": "1MiB", "disk": "2MiB"},
+                                   "spool_after": {"live": "100ms"}},
+                           reply_timeout="3s")).start()
     port = agent.listen_ports()[0]
     import os
     statuses = []
