@@ -112,6 +112,7 @@ void Catalog::apply(ScanResult& scan) {
     if (Source* source = find_or_make(listed)) {
       ours.emplace_back(source, &listed);
       source->found = listed.found;
+      source->listed = listed.files.size();
       locate(*source, listed.files, scan.full);
     }
   }

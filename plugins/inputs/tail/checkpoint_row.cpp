@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kGzip = 1;
+constexpr uint8_t kFinished = 2;
 
 void put(std::string& to, uint64_t value) {
   char bytes[codec::kMaxVarintBytes];
@@ -74,7 +75,7 @@ std::string encode_row(const CheckpointRow& row) {
   bytes.reserve(80 + row.real_path.size() + row.label_path.size());
   bytes += static_cast<char>(kVersion);
   bytes += static_cast<char>(row.format);
-  bytes += static_cast<char>(row.gzip ? kGzip : 0);
+  bytes += static_cast<char>((row.gzip ? kGzip : 0) | (row.finished ? kFinished : 0));
   put(bytes, row.inode);
   put(bytes, row.fingerprint.size);
   put(bytes, row.fingerprint.hash);
@@ -107,7 +108,9 @@ Result<CheckpointRow> decode_row(std::string_view bytes) {
   }
   CheckpointRow row;
   row.format = static_cast<Format>(in.number(static_cast<uint64_t>(Format::raw)));
-  row.gzip = (in.number(kGzip) & kGzip) != 0;
+  const uint64_t flags = in.number(kGzip | kFinished);
+  row.gzip = (flags & kGzip) != 0;
+  row.finished = (flags & kFinished) != 0;
   row.inode = in.number();
   row.fingerprint.size = static_cast<uint32_t>(in.number(kFingerprintBytes));
   row.fingerprint.hash = in.number();

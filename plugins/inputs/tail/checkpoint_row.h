@@ -25,6 +25,8 @@ struct Decision {
 struct CheckpointRow {
   Format format = Format::unknown;
   bool gzip = false;  // offsets are those of the content
+  /// Read to its end, and closed. Such a row only tells what else has been read: what is older.
+  bool finished = false;
   uint64_t inode = 0;
   Fingerprint fingerprint;
   ReplayPoint point;

@@ -10,6 +10,7 @@ namespace {
 CheckpointRow example() {
   CheckpointRow row;
   row.format = Format::cri;
+  row.finished = true;
   row.inode = 0x1234;
   row.fingerprint = {1024, 0x0123456789abcdef};
   row.point.offset = 300;
@@ -37,7 +38,7 @@ TEST_CASE("checkpoint row: the example of CHECKPOINT_FORMAT.md") {
     hex += kDigits[static_cast<uint8_t>(c) >> 4];
     hex += kDigits[static_cast<uint8_t>(c) & 15];
   }
-  CHECK(hex.substr(0, 6) == "010100");
+  CHECK(hex.substr(0, 6) == "010102");
   CHECK(hex.substr(6, 4) == "b424");  // the inode as a varint
   CHECK(checkpoint_key(0x1234, {1024, 0x0123456789abcdef}, 0) == "1234.1024.0123456789abcdef");
   CHECK(checkpoint_key(0x1234, {1024, 0x0123456789abcdef}, 1) == "1234.1024.0123456789abcdef#1");

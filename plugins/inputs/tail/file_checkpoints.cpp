@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "plugins/inputs/tail/source.h"
+
 namespace tailrace::inputs::tail {
 
 CheckpointRow make_row(const File& file, const ReplayPoint& point) {
@@ -98,6 +100,17 @@ void FileCheckpoints::drop(LeftRow& row) {
   rows_.erase(row.key);
 }
 
+void FileCheckpoints::keep_finished(LeftRow& row, Source& source) {
+  const bool has_newer =
+      std::ranges::any_of(source.files, [](const auto& file) { return !file->key.empty(); });
+  if (has_newer) {
+    drop(row);
+    return;
+  }
+  row.claimed = true;
+  source.finished_keys.push_back(row.key);
+}
+
 void FileCheckpoints::mark(File& file) {
   if (file.dirty) {
     return;
@@ -144,14 +157,27 @@ void FileCheckpoints::erase(File& file) {
   }
 }
 
+void FileCheckpoints::finish(File& file, bool is_newest) {
+  if (!is_newest || file.fingerprint.size == 0) {
+    erase(file);
+    return;
+  }
+  forget(file);
+  std::string value = encode(file, true);
+  rows_.put(file.key, std::move(value));
+  file.source->finished_keys.push_back(file.key);
+}
+
 void FileCheckpoints::write_durably(File& file, std::function<void()> done) {
   std::string value = encode(file);
   rows_.put_durable(file.key, std::move(value), std::move(done));
 }
 
-std::string FileCheckpoints::encode(File& file) {
+std::string FileCheckpoints::encode(File& file, bool finished) {
   choose_key(file);
-  return encode_row(make_row(file, file.settled_point()));
+  CheckpointRow row = make_row(file, file.settled_point());
+  row.finished = finished;
+  return encode_row(row);
 }
 
 /// The key follows the fingerprint, which grows with a short file.
@@ -164,7 +190,13 @@ void FileCheckpoints::choose_key(File& file) {
     if (key != file.key && !keys_.insert(key).second) {
       continue;  // an equal beginning, and the same inode number on another filesystem
     }
-    if (!file.key.empty() && key != file.key) {
+    if (file.key.empty()) {
+      // The first row of a file that was just begun: no other of its source is newer.
+      for (const std::string& old : std::exchange(file.source->finished_keys, {})) {
+        keys_.erase(old);
+        rows_.erase(old);
+      }
+    } else if (key != file.key) {
       keys_.erase(file.key);
       rows_.erase(file.key);
     }

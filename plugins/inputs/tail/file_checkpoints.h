@@ -42,13 +42,17 @@ class FileCheckpoints {
   std::vector<LeftRow*> left();
   void claim(LeftRow& row, File& file);
   void drop(LeftRow& row);
+  /// A row of a closed file goes when a file of its source gets its first row, or at once when one
+  /// has a row.
+  void keep_finished(LeftRow& row, Source& source);
 
   /// The file's row is to be written at the end of the turn.
   void mark(File& file);
   /// The file has no row from now on.
   void erase(File& file);
-  /// The file goes away; its row stays as it is.
-  void forget(File& file) noexcept;
+  /// The file was read and is closed. Its row goes, or stays until a newer file of its source has
+  /// one (`is_newest`: none has).
+  void finish(File& file, bool is_newest);
   /// Writes the row now, and calls back when it is safe.
   void write_durably(File& file, std::function<void()> done);
   /// Writes all marked rows.
@@ -57,7 +61,8 @@ class FileCheckpoints {
   void write_at_once() noexcept { at_once_ = true; }
 
  private:
-  std::string encode(File& file);
+  void forget(File& file) noexcept;
+  std::string encode(File& file, bool finished = false);
   void choose_key(File& file);
 
   Checkpoints& rows_;

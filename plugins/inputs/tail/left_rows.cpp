@@ -9,7 +9,7 @@
 namespace tailrace::inputs::tail {
 
 LeftRows::LeftRows(InputContext& context, Stats& stats, FileCheckpoints& checkpoints,
-                   const Catalog& catalog)
+                   Catalog& catalog)
     : context_(context), stats_(stats), checkpoints_(checkpoints), catalog_(catalog) {}
 
 /// Somebody else's, or of a file that we cannot see now but may see again.
@@ -69,10 +69,20 @@ void LeftRows::settle() {
 
 void LeftRows::give_up(FileCheckpoints::LeftRow& left) {
   const CheckpointRow& row = left.row;
+  const auto source = catalog_.sources().find(row.real_path);
+  const bool replaced = source != catalog_.sources().end();
+  if (row.finished) {
+    if (replaced) {
+      checkpoints_.keep_finished(left, *source->second);
+    } else {
+      checkpoints_.drop(left);
+    }
+    return;
+  }
   const uint64_t unread = row.size > row.point.offset ? row.size - row.point.offset : 0;
   // A file that was deleted together with its path after all we saw of it was safe is no loss that
   // we know of. One that was replaced was rotated away, and probably had more.
-  if (unread != 0 || catalog_.sources().contains(row.real_path)) {
+  if (unread != 0 || replaced) {
     stats_.lost_rotations.increment();
     context_.feed().lost({1, unread}, "lost_rotation", false);
     context_.log().error(

@@ -16,8 +16,7 @@ namespace tailrace::inputs::tail {
 /// Lane: the input's.
 class LeftRows {
  public:
-  LeftRows(InputContext& context, Stats& stats, FileCheckpoints& checkpoints,
-           const Catalog& catalog);
+  LeftRows(InputContext& context, Stats& stats, FileCheckpoints& checkpoints, Catalog& catalog);
 
   /// Call when a full scan without problems was taken over and all that it found is open. Works
   /// once; what cannot be decided (an unreadable file) stays as it is until the next start.
@@ -30,7 +29,7 @@ class LeftRows {
   InputContext& context_;
   Stats& stats_;
   FileCheckpoints& checkpoints_;
-  const Catalog& catalog_;
+  Catalog& catalog_;
   bool settled_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

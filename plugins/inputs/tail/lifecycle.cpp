@@ -454,12 +454,9 @@ void Lifecycle::finish(File& file) {
   const bool followed = std::any_of(place + 1, source.files.end(), [](const auto& later) {
     return later->begun && !later->key.empty();
   });
-  if (file.unlinked || file.gone || followed) {
-    checkpoints_.erase(file);
-  } else {
-    checkpoints_.flush();
-    checkpoints_.forget(file);
-  }
+  // Without any row of the source, the next start would take its rotated files for new ones.
+  const bool nothing_left = file.unlinked && source.listed == 0;
+  checkpoints_.finish(file, !followed && !nothing_left && !file.gone);
   reader_->release_carry(file);
   catalog_->remove(file);
   for (const auto& other : source.files) {

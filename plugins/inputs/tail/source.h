@@ -20,6 +20,10 @@ struct Source {
 
   int64_t known_mtime_ns = 0;  // when files that are gone by now were last written
 
+  // Rows of files that are closed, kept until a newer file has a row.
+  std::vector<std::string> finished_keys;
+  size_t listed = 0;  // files in the last listing
+
   bool found = true;     // a pattern leads there
   bool opening = false;  // a worker thread opens files of it
   bool relist = false;   // it has to be listed again after that

@@ -240,12 +240,12 @@ void TailInput::plan_rescan() {
 
 /// Something was done: is there more to do?
 void TailInput::progress() {
-  if (stopped_ || !looked_everywhere_ || catalog_.opening()) {
+  const bool looking = scanning_ || !next_scan_.empty() || catalog_.opening();
+  if (stopped_ || !looked_everywhere_ || looking) {
     return;
   }
   left_rows_.settle();
-  if (context_.once() && !finished_ && !scanning_ && next_scan_.empty() && reader_.idle() &&
-      lifecycle_.end_all()) {
+  if (context_.once() && !finished_ && reader_.idle() && lifecycle_.end_all()) {
     finished_ = true;
     checkpoints_.flush();
     context_.finished();

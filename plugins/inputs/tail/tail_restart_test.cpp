@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "plugins/inputs/tail/tail_bench.h"
+#include "plugins/inputs/tail/tail_bench_test.h"
 
 using namespace tailrace;
 using namespace tailrace::inputs::tail;

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "plugins/inputs/tail/tail_bench.h"
+#include "plugins/inputs/tail/tail_bench_test.h"
 
 using namespace tailrace;
 using namespace tailrace::inputs::tail;
