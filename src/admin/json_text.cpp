@@ -13,6 +13,8 @@ JsonText& JsonText::value(double number) {
   return std::isfinite(number) ? raw(fmt::format("{}", number)) : raw("null");
 }
 
-void JsonText::quote(std::string_view text) { codec::append_json_string(text_, text); }
+void JsonText::quote(std::string_view text) {
+  codec::append_json_string(text_, text);
+}
 
 }  // namespace tailrace::admin

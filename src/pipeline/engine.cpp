@@ -117,6 +117,12 @@ Status Engine::open_outputs() {
 Status Engine::open() {
   auto store = CheckpointStore::open(shared_->files, shared_->config.state_dir,
                                      shared_->options.checkpoint_interval);
+  if (!store && store.error().code == ErrorCode::corrupt) {
+    // It lies aside now, and was told as an error: reading everything again is better than reading
+    // nothing.
+    store = CheckpointStore::open(shared_->files, shared_->config.state_dir,
+                                  shared_->options.checkpoint_interval);
+  }
   if (!store) {
     return fail(store.error().code, "the checkpoints: " + store.error().message);
   }

@@ -71,7 +71,7 @@ class Received:
                 for text in file:
                     total += 1
                     records.add(text)
-                    lines.add(json.loads(text)["line"])
+                    lines.add(json.loads(text)["line"].rstrip("\r"))
         return lines, total - len(records)
 
 

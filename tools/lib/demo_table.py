@@ -18,7 +18,7 @@ class Rates:
         try:
             metrics = self.agent.metrics()
             waiting = self.agent.ledger_total("waiting")
-            now = {"at": time.monotonic(), "cpu": self.agent.cpu(),
+            now = {"at": time.monotonic(), "pid": self.agent.process.pid, "cpu": self.agent.cpu(),
                    "in": metrics.total("tailrace_input_records_total"),
                    "bytes": metrics.total("tailrace_input_bytes_total"),
                    "out": metrics.total("tailrace_output_delivered_records_total"),
@@ -27,7 +27,7 @@ class Rates:
         except (AssertionError, OSError, ValueError):
             return None
         before, self.last = self.last, now
-        if before is None:
+        if before is None or before["pid"] != now["pid"]:
             return None
         seconds = now["at"] - before["at"]
         per_second = {key: (now[key] - before[key]) / seconds for key in ("in", "bytes", "out")}

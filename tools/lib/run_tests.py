@@ -35,6 +35,8 @@ def stages(options):
         return
     if options.tidy:
         yield "clang-tidy", run_clang_tidy
+    if not options.sanitize:
+        return
     yield "build ASan+UBSan", lambda: build("asan")
     yield "unit tests, ASan+UBSan", lambda: run_unit_tests("asan")
     yield "end to end, ASan+UBSan", lambda: run_e2e("asan", "not slow and not live")
@@ -63,6 +65,8 @@ def main():
     parser.add_argument("--live", action="store_true",
                         help="also test against real servers that the environment names "
                              "(TAILRACE_LIVE_LOKI); without them these tests are skipped aloud")
+    parser.add_argument("--sanitize", action="store_true",
+                        help="also build and test under ASan+UBSan and TSan")
     parser.add_argument("--tidy", action="store_true",
                         help="also run clang-tidy, which takes longer than everything else")
     parser.add_argument("--only", action="append", metavar="WORD",
