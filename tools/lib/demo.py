@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -64,14 +65,15 @@ class Received:
         self.path = folder / "logs.jsonl"
 
     def read(self):
-        """(different lines, how many records were exact repeats)"""
-        lines, records, total = set(), set(), 0
+        """({line: in how many different records it came}, how many records were exact repeats)"""
+        lines, records, total = Counter(), set(), 0
         for path in sorted(self.path.parent.glob(self.path.name + "*")):
             with open(path, encoding="utf-8") as file:
                 for text in file:
                     total += 1
-                    records.add(text)
-                    lines.add(json.loads(text)["line"].rstrip("\r"))
+                    if text not in records:
+                        records.add(text)
+                        lines[json.loads(text)["line"].rstrip("\r")] += 1
         return lines, total - len(records)
 
 
@@ -125,14 +127,18 @@ class Demo:
         self.sender.stop()
         self.receiver.stop()
         arrived, repeats = self.received.read()
-        lost = (ours | system) - arrived
+        lost = (ours | system) - arrived.keys()
+        changed = [line for line in ours if arrived[line] > 1]
         print(f"\nwritten: {len(ours)} different lines by the service ({self.service.rotations} "
               f"rotations), {len(system)} in this machine's logs")
-        print(f"arrived: {len((ours | system) & arrived)} of them; {repeats} came twice, "
-              f"byte-identical, which Loki shows once")
+        print(f"arrived: {len((ours | system) & arrived.keys())} of them; {repeats} records "
+              f"came again, byte-identical, which Loki shows once")
         print(f"ledgers: {'both close' if all(book['balanced'] for book in books) else 'OPEN'}")
         if lost:
             print(f"demo: FAILED: {len(lost)} lines were lost, for example {sorted(lost)[:3]}")
+            return 1
+        if changed:
+            print(f"demo: FAILED: {len(changed)} lines came twice and not alike: {changed[:3]}")
             return 1
         print("demo: no line was lost, over a kill -9 of the sender")
         return 0
