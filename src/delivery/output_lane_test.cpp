@@ -354,6 +354,26 @@ TEST_CASE("OutputLane: at shutdown everything is durable, also what was in fligh
   CHECK(bench.spool->records.size() == 2);  // for the next run
 }
 
+TEST_CASE("OutputLane: at shutdown nothing is made durable before what it must come behind") {
+  for (const bool rereadable : {true, false}) {
+    OutputOptions options;
+    options.batch_bytes = 1;
+    Bench bench(options, 30);
+    bench.server.hangs = true;
+    bench.push({"first"});
+    bench.push({std::string(60, 'x')});  // has no room on the disk
+    bench.push({"third"}, "", false, rereadable);
+    bench.lane.advance(10ms);
+    bool done = false;
+    bench.out->spool_rest([&] { done = true; });
+    bench.lane.turn();
+    CHECK(done);
+    // What cannot be read again is saved all the same.
+    CHECK(bench.spool->records.size() == (rereadable ? 1 : 2));
+    CHECK(bench.ends.size() == (rereadable ? 1 : 2));
+  }
+}
+
 TEST_CASE("OutputLane: what is being taken apart at shutdown is durable, too") {
   Bench bench;
   bench.server.behaviour = [](const FakeServer::Seen&) { return FakeServer::status(413); };

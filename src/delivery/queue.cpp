@@ -1,6 +1,7 @@
 // The queue of sealed requests, and its way to the spool and back.
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -229,7 +230,9 @@ void OutputLane::on_age() {
     }
   }
   relieve_memory();
-  if (shared_.spool != nullptr && shared_.spool->free_budget() > 0) {
+  // There may be room on disk again; and of a slow output nobody waits for the network any more
+  // (has_enough_to_send).
+  if (is_slow() || (shared_.spool != nullptr && shared_.spool->free_budget() > 0)) {
     shared_.memory.wake();
   }
   arm_age();
@@ -322,9 +325,14 @@ void OutputLane::spool_rest(std::function<void()> done) {
 }
 
 void OutputLane::spool_in_memory() {
+  // What is durable of a sequence must be its oldest: the rest is read again, and would come behind
+  // what was newer. Records that cannot be read again are saved in any case.
+  std::set<const Sequence*> blocked;
   for (SealedRequest* request : in_memory_) {
-    if (!request->spooling && request->spooled == nullptr) {
-      start_spooling(*request);
+    const bool durable = request->spooling || request->spooled != nullptr;
+    const bool must_wait = blocked.contains(&request->sequence) && can_be_read_again(*request);
+    if (!durable && !must_wait && !start_spooling(*request)) {
+      blocked.insert(&request->sequence);
     }
   }
 }

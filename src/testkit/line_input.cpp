@@ -106,7 +106,7 @@ void LineInput::read_all() {
   // A unit of each file, then the others of the lane have their turn.
   bool more = false;
   for (File& file : files_) {
-    if (!context_.feed().credit(config_->block)) {
+    if (!context_.feed().credit_to_read_on(config_->block)) {
       timer_->stop();  // on_credit comes
       return;
     }
