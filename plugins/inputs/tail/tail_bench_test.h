@@ -19,9 +19,9 @@
 #include "tailrace/input.h"
 #include "tailrace/log_batch.h"
 
-#include "base/metrics_registry.h"
 #include "plugins/inputs/tail/tail.h"
 #include "testkit/manual_lane.h"
+#include "testkit/processor_bench.h"
 
 /// For tests only: the input on real files, with time, deliveries and checkpoints in the test's
 /// hands.
