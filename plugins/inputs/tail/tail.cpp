@@ -186,6 +186,12 @@ void TailInput::start_scan() {
       last_full_ns_ = now();
       stats_.rescans.increment();
       request->sources = catalog_.known_paths();
+      // In the middle of a rotation no pattern finds the file, but its predecessors are there.
+      for (const FileCheckpoints::LeftRow* left : checkpoints_.left()) {
+        if (discovery_->wants(left->row.label_path)) {
+          request->sources.emplace(left->row.real_path, left->row.label_path);
+        }
+      }
       request->looks.clear();
     }
   }
