@@ -54,7 +54,9 @@ class Schema;
 /// While a value is read: where we are and where complaints go.
 struct ConfigContext {
   ConfigIssues& issues;
-  std::string path;  // of the value being read
+  std::string path;            // of the value being read
+  bool as_prometheus = false;  // see Option::as_prometheus
+  std::string folder = {};     // of the file being read, for relative paths; "" = not from a file
 
   void fail(const ConfigValue& at, std::string message, std::string hint = {}) {
     issues.add(at.position, path, std::move(message), std::move(hint));
@@ -221,6 +223,18 @@ class Option {
     };
     return std::move(*this);
   }
+  /// A section of Prometheus's own, read as its YAML reader does: an option without a value keeps
+  /// its default, and `yes`, `on`, `no` and `off` are truth values too.
+  Option&& as_prometheus() && {
+    row_.read = [inner = std::move(row_.read)](const ConfigValue& value, void* object,
+                                               ConfigContext& context) {
+      const bool before = std::exchange(context.as_prometheus, true);
+      const bool ok = value.kind == ConfigValue::Kind::null || inner(value, object, context);
+      context.as_prometheus = before;
+      return ok;
+    };
+    return std::move(*this);
+  }
   OptionRow row_;
 };
 
@@ -312,11 +326,29 @@ class Schema {
       };
       rows_.push_back(std::move(row));
     }
+    for (const auto& inner : part.finishers_) {
+      finishers_.push_back(
+          [member, inner](void* object, const ConfigValue& at, ConfigContext& context) {
+            return inner(&(static_cast<C*>(object)->*member), at, context);
+          });
+    }
+    return std::move(*this);
+  }
+
+  /// Runs when all options of an object were read without complaint: checks across options, and
+  /// what follows from several of them. Returns false after a complaint.
+  template <class C>
+  Schema&& finish(std::function<bool(C&, const ConfigValue& at, ConfigContext&)> finisher) && {
+    finishers_.push_back([finisher = std::move(finisher)](void* object, const ConfigValue& at,
+                                                          ConfigContext& context) {
+      return finisher(*static_cast<C*>(object), at, context);
+    });
     return std::move(*this);
   }
 
  private:
   std::vector<OptionRow> rows_;
+  std::vector<std::function<bool(void*, const ConfigValue&, ConfigContext&)>> finishers_;
 };
 
 namespace detail {

@@ -108,6 +108,24 @@ struct SourceStatus {
   std::string state;  // "reading", "idle", "rotated", "unreadable: permission denied"
 };
 
+/// One target of an input that fetches, as it is shown to people.
+struct TargetStatus {
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  std::string pool;  ///< The job.
+  Pairs discovered_labels;
+  Pairs labels;  ///< Empty for a dropped one.
+  bool dropped = false;
+  std::string url;
+  std::string health = "unknown";  ///< "up", "down", "unknown".
+  std::string last_error;          ///< "" = the last one worked.
+  int64_t last_scrape_ns = 0;      ///< Since the Unix epoch; 0 = never.
+  double last_duration_seconds = 0;
+  double interval_seconds = 0;
+  double timeout_seconds = 0;
+  uint64_t samples = 0;  ///< Of the last one, before metric_relabel_configs.
+  uint64_t samples_after_relabel = 0;
+};
+
 /// Takes records from somewhere. One instance per lane.
 ///
 /// Lifecycle: constructed and open()ed on the main thread before the lane runs; from start() on
@@ -124,6 +142,9 @@ class Input {
   virtual void on_credit() = 0;
   /// For the admin API; called on the lane.
   virtual std::vector<SourceStatus> sources() const { return {}; }
+  /// The same for an input that fetches: its targets on this lane, and (on the first lane only)
+  /// those that were found and dropped.
+  virtual std::vector<TargetStatus> targets() const { return {}; }
   /// Called on the lane every few seconds when metrics are read: bring gauges up to date.
   virtual void update_gauges() {}
 };

@@ -1,7 +1,10 @@
 #include "config/option_codecs.h"
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -116,8 +119,19 @@ bool OptionCodec<bool>::read(const ConfigValue& value, bool& out, ConfigContext&
     out = value.scalar == "true";
     return true;
   }
-  std::string hint;
   const std::string& text = value.scalar;
+  if (context.as_prometheus && is_plain_scalar(value)) {
+    static constexpr std::string_view kTrue[] = {"True", "TRUE", "y",  "Y",  "yes",
+                                                 "Yes",  "YES",  "on", "On", "ON"};
+    static constexpr std::string_view kFalse[] = {"False", "FALSE", "n",   "N",   "no",
+                                                  "No",    "NO",    "off", "Off", "OFF"};
+    const bool is_true = std::ranges::find(kTrue, text) != std::end(kTrue);
+    if (is_true || std::ranges::find(kFalse, text) != std::end(kFalse)) {
+      out = is_true;
+      return true;
+    }
+  }
+  std::string hint;
   if (value.kind == ConfigValue::Kind::scalar && !value.secret) {
     if (text == "true" || text == "false") {
       hint = "write it without quotes";

@@ -233,7 +233,7 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
       context.issues.add(member.key_position, context.path, "unknown option",
                          config::suggest(member.key, names));
       ok = false;
-    } else {
+    } else if (!context.as_prometheus || member.value.kind != ConfigValue::Kind::null) {
       ok = row->read(member.value, object, context) && ok;
     }
   }
@@ -243,6 +243,9 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
       context.fail(map, "is required");
       ok = false;
     }
+  }
+  for (const auto& finish : finishers_) {
+    ok = ok && finish(object, map, context);
   }
   return ok;
 }
