@@ -8,6 +8,7 @@
 
 using namespace tailrace;
 using namespace tailrace::common::prom;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -86,9 +87,9 @@ TEST_CASE("LineParser: values and timestamps of the text format") {
 
 TEST_CASE("LineParser: escapes, NULs and line breaks in quotes") {
   LineParser parser(false);
-  const std::string with_nul("m{a=\"\\\"x\\\\y\\nz\\t\",b=\"c\0d\"} 1\n", 35);
+  const auto with_nul = "m{a=\"\\\"x\\\\y\\nz\\t\",b=\"c\0d\"} 1\n"sv;
   REQUIRE(parser.parse(with_nul) == LineKind::sample);
-  CHECK(labels_text(parser) == std::string("__name__=m;a=\"x\\y\nz\\t;b=c\0d;", 30));
+  CHECK(labels_text(parser) == "__name__=m;a=\"x\\y\nz\\t;b=c\0d;"sv);
 
   CHECK(parser.parse("m{a=\"x\n") == LineKind::open_quote);
   REQUIRE(parser.parse("m{a=\"x\ny\"} 1\n") == LineKind::sample);
@@ -127,9 +128,9 @@ TEST_CASE("LineParser: metadata of the text format") {
     CAPTURE(line);
     CHECK(parser.parse(line) == LineKind::nothing);
   }
-  CHECK(parser.parse(std::string_view("\0 anything", 10)) == LineKind::end);
-  CHECK(parser.parse(std::string_view("#a\0b", 4)) == LineKind::end);
-  CHECK(parser.parse(std::string_view("# a\0b", 5)) == LineKind::nothing);
+  CHECK(parser.parse("\0 anything"sv) == LineKind::end);
+  CHECK(parser.parse("#a\0b"sv) == LineKind::end);
+  CHECK(parser.parse("# a\0b"sv) == LineKind::nothing);
 }
 
 TEST_CASE("LineParser: what Prometheus refuses in the text format") {
@@ -179,11 +180,11 @@ TEST_CASE("LineParser: what Prometheus refuses in the text format") {
     CAPTURE(line);
     CHECK(verdict(parser, line) != "");
   }
-  CHECK(verdict(parser, std::string_view("a{b=\0\"s\"} 1\n", 12)) != "");
-  CHECK(verdict(parser, std::string_view("a{b\0=\"s\"} 1\n", 12)) != "");
-  CHECK(verdict(parser, std::string_view("a\0{b=\"s\"} 1\n", 12)) != "");
-  CHECK(verdict(parser, std::string_view("a 0 1\0\n", 7)) != "");
-  CHECK(verdict(parser, std::string_view("a{b=\"\0ss\"} 1\n", 13)) == "");
+  CHECK(verdict(parser, "a{b=\0\"s\"} 1\n"sv) != "");
+  CHECK(verdict(parser, "a{b\0=\"s\"} 1\n"sv) != "");
+  CHECK(verdict(parser, "a\0{b=\"s\"} 1\n"sv) != "");
+  CHECK(verdict(parser, "a 0 1\0\n"sv) != "");
+  CHECK(verdict(parser, "a{b=\"\0ss\"} 1\n"sv) == "");
 }
 
 TEST_CASE("LineParser: OpenMetrics takes one spelling only") {
