@@ -14,6 +14,18 @@ namespace tailrace {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+/// Takes the body of an answer while it arrives, for answers that may be large (a scraped page).
+/// Lane: the channel's.
+class AnswerSink {
+ public:
+  virtual ~AnswerSink() = default;
+  /// Status 200 has come, after all redirects, with these headers (names in lower case). Called
+  /// once, before on_data. False: the body is not wanted; the call ends with ErrorCode::cancelled.
+  virtual bool on_head(const Headers& headers) = 0;
+  /// The next bytes, Content-Encoding gzip undone. False as above.
+  virtual bool on_data(std::string_view bytes) = 0;
+};
+
 /// One call to a server: HTTP and gRPC alike (gRPC: method is the full method path).
 struct Call {
   std::string method = "POST";
@@ -21,6 +33,11 @@ struct Call {
   Headers headers;
   std::string_view body;  ///< Borrowed until the answer arrived or the call was cancelled.
   std::chrono::milliseconds timeout{30000};
+  /// Set: the body of an answer with status 200 goes there, and CallResult::body stays empty. Other
+  /// answers come as always. Borrowed like `body`. HTTP only.
+  AnswerSink* sink = nullptr;
+  /// How many bytes the answer is likely to have: larger ones are then read in larger steps.
+  size_t expected_bytes = 0;
 };
 
 struct CallResult {
@@ -51,6 +68,8 @@ class Channel {
   virtual CallId call(const Call& call, std::function<void(CallResult)> done) = 0;
   /// The callback of a cancelled call does not run.
   virtual void cancel(CallId id) = 0;
+  /// So many servers are called again and again: a connection to each is kept open meanwhile.
+  virtual void keep_connections(size_t /*servers*/) {}
 };
 
 }  // namespace tailrace

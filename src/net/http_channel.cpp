@@ -42,7 +42,8 @@ std::string environment(const char* name) {
 struct HttpChannel::Flight {
   Call call;
   std::function<void(CallResult)> done;
-  std::unique_ptr<Timer> deadline;
+  std::unique_ptr<Timer> deadline;            // null: libcurl watches over the transfer
+  bool in_call = true;                        // call() has not returned yet
   const char* doing = "reading credentials";  // for the message of a timeout
   int64_t started_ns = 0;
   Url url;
@@ -51,6 +52,12 @@ struct HttpChannel::Flight {
   bool left_host = false;  // redirected to somebody who must not see our credentials
   int redirects = 0;
   std::unique_ptr<Transfer> transfer;
+
+  std::chrono::milliseconds remaining(const Clock& clock) const {
+    const std::chrono::nanoseconds passed(clock.monotonic_ns() - started_ns);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(call.timeout - passed);
+    return std::max(left, std::chrono::milliseconds(1));
+  }
 };
 
 HttpChannel::HttpChannel(HttpClient& client, const HttpClientConfig& config, Metrics& metrics)
@@ -76,7 +83,15 @@ HttpChannel::HttpChannel(HttpClient& client, const HttpClientConfig& config, Met
   }
 }
 
-HttpChannel::~HttpChannel() = default;
+HttpChannel::~HttpChannel() {
+  client_.keep_more_connections(-kept_connections_);
+}
+
+void HttpChannel::keep_connections(size_t servers) {
+  const long wanted = static_cast<long>(servers);
+  client_.keep_more_connections(wanted - kept_connections_);
+  kept_connections_ = wanted;
+}
 
 HttpChannel::Flight* HttpChannel::find(CallId id) {
   const auto found = flights_.find(id);
@@ -90,13 +105,6 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
   flight.call = call;
   flight.done = std::move(done);
   flight.started_ns = client_.lane().clock().monotonic_ns();
-  flight.deadline = client_.lane().timer([this, id] {
-    if (const Flight* late = find(id)) {
-      fail_call(id, {ErrorCode::timeout, fmt::format("no answer within {} ms ({})",
-                                                     late->call.timeout.count(), late->doing)});
-    }
-  });
-  flight.deadline->start(call.timeout);
   flights_.emplace(id, std::move(owned));
 
   Status checked = check(call);
@@ -107,6 +115,15 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
   if (checked) {
     flight.url = std::move(*url);
   }
+  if (checked && can_start_at_once(flight)) {
+    read_files(id);
+    if (Flight* started = find(id)) {
+      started->in_call = false;
+    }
+    return id;
+  }
+  set_deadline(id, flight);
+  flight.in_call = false;
   // In a turn of its own: nothing may call back before we have returned.
   client_.lane().post([this, id, checked, alive = std::weak_ptr<char>(alive_)] {
     if (alive.expired() || find(id) == nullptr) {
@@ -119,6 +136,26 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
     }
   });
   return id;
+}
+
+/// Many small reads: nothing has to be waited for but the server, and libcurl has a timer for that.
+bool HttpChannel::can_start_at_once(const Flight& flight) const {
+  return flight.call.sink != nullptr && !tokens_ && files_.is_fresh();
+}
+
+void HttpChannel::set_deadline(CallId id, Flight& flight) {
+  if (flight.deadline) {
+    return;
+  }
+  flight.deadline = client_.lane().timer([this, id] { fail_late(id); });
+  flight.deadline->start(flight.remaining(client_.lane().clock()));
+}
+
+void HttpChannel::fail_late(CallId id) {
+  if (const Flight* late = find(id)) {
+    fail_call(id, {ErrorCode::timeout, fmt::format("no answer within {} ms ({})",
+                                                   late->call.timeout.count(), late->doing)});
+  }
 }
 
 void HttpChannel::cancel(CallId id) {
@@ -185,17 +222,22 @@ void HttpChannel::resolve(CallId id) {
   flight.doing = "resolving the host";
   const Proxy& proxy = proxy_rules_.for_url(flight.url);
   const std::string host = proxy.url.empty() ? flight.url.host : proxy.host;
-  client_.resolver().resolve(
-      host, [this, id, &proxy, alive = std::weak_ptr<char>(alive_)](const auto& addresses) {
-        if (alive.expired() || find(id) == nullptr) {
-          return;
-        }
-        if (addresses) {
-          start_transfer(id, proxy, *addresses);
-        } else {
-          fail_call(id, addresses.error());
-        }
-      });
+  auto answered = std::make_shared<bool>(false);
+  client_.resolver().resolve(host, [this, id, &proxy, answered,
+                                    alive = std::weak_ptr<char>(alive_)](const auto& addresses) {
+    *answered = true;
+    if (alive.expired() || find(id) == nullptr) {
+      return;
+    }
+    if (addresses) {
+      start_transfer(id, proxy, *addresses);
+    } else {
+      fail_call(id, addresses.error());
+    }
+  });
+  if (!*answered) {
+    set_deadline(id, flight);
+  }
 }
 
 void HttpChannel::start_transfer(CallId id, const Proxy& proxy, const Addresses& addresses) {
@@ -211,6 +253,11 @@ void HttpChannel::start_transfer(CallId id, const Proxy& proxy, const Addresses&
   spec.tls = &config_.tls_config;
   spec.tls_material = tls_material_;
   spec.connect_timeout = kConnectTimeout;
+  spec.sink = flight.call.sink;
+  spec.expected_bytes = flight.call.expected_bytes;
+  if (!flight.deadline) {
+    spec.timeout = flight.remaining(client_.lane().clock());
+  }
   if (config_.sigv4 && !flight.left_host) {
     set_sigv4(spec);
   }
@@ -231,7 +278,12 @@ void HttpChannel::on_answer(CallId id, TransferResult result) {
     connections_.increment();
   }
   if (!result.transport) {
-    fail_call(id, result.transport.error());
+    const bool is_late = result.transport.error().code == ErrorCode::timeout && !flight.deadline;
+    if (is_late && flight.remaining(client_.lane().clock()) <= std::chrono::milliseconds(1)) {
+      fail_late(id);
+    } else {
+      fail_call(id, result.transport.error());
+    }
     return;
   }
   if (!result.redirect_url.empty() && follow(flight, result)) {
@@ -277,6 +329,15 @@ bool HttpChannel::follow(Flight& flight, const TransferResult& result) {
 }
 
 void HttpChannel::fail_call(CallId id, Error error) {
+  if (find(id)->in_call) {  // nothing may call back before call() has returned
+    client_.lane().post(
+        [this, id, error = std::move(error), alive = std::weak_ptr<char>(alive_)]() mutable {
+          if (!alive.expired() && find(id) != nullptr) {
+            fail_call(id, std::move(error));
+          }
+        });
+    return;
+  }
   metrics_.counter(kErrorsName, kErrorsHelp, {{"reason", to_string(error.code)}}).increment();
   CallResult result;
   result.transport = tl::unexpected<Error>(std::move(error));

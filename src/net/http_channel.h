@@ -32,12 +32,15 @@ class HttpChannel final : public Channel {
 
   CallId call(const Call& call, std::function<void(CallResult)> done) override;
   void cancel(CallId id) override;
+  void keep_connections(size_t servers) override;
 
  private:
   struct Flight;
 
   Flight* find(CallId id);
   Status check(const Call& call) const;
+  bool can_start_at_once(const Flight& flight) const;
+  void set_deadline(CallId id, Flight& flight);
   void read_files(CallId id);
   void get_token(CallId id);
   void resolve(CallId id);
@@ -45,6 +48,7 @@ class HttpChannel final : public Channel {
   void on_answer(CallId id, TransferResult result);
   bool follow(Flight& flight, const TransferResult& result);
   void fail_call(CallId id, Error error);
+  void fail_late(CallId id);
   void finish(CallId id, CallResult result);
   std::vector<std::string> header_lines(const Flight& flight) const;
   void set_sigv4(TransferSpec& spec) const;
@@ -61,6 +65,7 @@ class HttpChannel final : public Channel {
   Counter& connections_;
   Metrics& metrics_;
 
+  long kept_connections_ = 0;
   CallId next_id_ = 1;
   std::map<CallId, std::unique_ptr<Flight>> flights_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

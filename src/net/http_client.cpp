@@ -14,6 +14,7 @@ namespace {
 
 // A handle holds buffers of some 20 KiB after its first transfer.
 constexpr size_t kSpareHandles = 8;
+constexpr size_t kSpareGunzips = 4;
 
 void set_up_curl() {
   static std::once_flag once;
@@ -22,7 +23,8 @@ void set_up_curl() {
 
 }  // namespace
 
-HttpClient::HttpClient(Lane& lane, Limits limits) : lane_(lane), resolver_(lane) {
+HttpClient::HttpClient(Lane& lane, Limits limits)
+    : lane_(lane), resolver_(lane), idle_connections_(limits.idle_connections) {
   set_up_curl();
   ignore_sigpipe();
   multi_ = curl_multi_init();
@@ -32,7 +34,7 @@ HttpClient::HttpClient(Lane& lane, Limits limits) : lane_(lane), resolver_(lane)
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &HttpClient::on_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, limits.idle_connections);
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, idle_connections_);
 }
 
 HttpClient::~HttpClient() {
@@ -69,6 +71,27 @@ void HttpClient::give_back(CURL* handle) {
   }
   curl_easy_reset(handle);
   spare_.push_back(handle);
+}
+
+std::unique_ptr<codec::GunzipStream> HttpClient::take_gunzip() {
+  if (spare_gunzips_.empty()) {
+    return std::make_unique<codec::GunzipStream>();
+  }
+  auto gunzip = std::move(spare_gunzips_.back());
+  spare_gunzips_.pop_back();
+  gunzip->reset();
+  return gunzip;
+}
+
+void HttpClient::give_back(std::unique_ptr<codec::GunzipStream> gunzip) {
+  if (spare_gunzips_.size() < kSpareGunzips) {
+    spare_gunzips_.push_back(std::move(gunzip));
+  }
+}
+
+void HttpClient::keep_more_connections(long more) {
+  idle_connections_ += more;
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, idle_connections_);
 }
 
 void HttpClient::start(CURL* handle, Done done) {

@@ -13,6 +13,7 @@
 #include "tailrace/lane.h"
 #include "tailrace/metrics.h"
 
+#include "codec/gunzip_stream.h"
 #include "net/resolver.h"
 
 namespace tailrace::net {
@@ -46,6 +47,11 @@ class HttpClient {
   /// A handle with all options at their defaults, and back. Never null.
   CURL* take_handle();
   void give_back(CURL* handle);
+  /// Ready for a new text, and back.
+  std::unique_ptr<codec::GunzipStream> take_gunzip();
+  void give_back(std::unique_ptr<codec::GunzipStream> gunzip);
+  /// So many more idle connections are worth keeping (or fewer).
+  void keep_more_connections(long more);
   /// Runs the prepared transfer. `done` runs once, from the loop, after libcurl has let go of the
   /// handle; not after stop().
   void start(CURL* handle, Done done);
@@ -59,11 +65,13 @@ class HttpClient {
 
   Lane& lane_;
   Resolver resolver_;
+  long idle_connections_;
   CURLM* multi_;
   std::unique_ptr<Timer> timer_;
   std::map<curl_socket_t, std::unique_ptr<FdWatch>> watches_;
   std::unordered_map<CURL*, Done> running_;
   std::vector<CURL*> spare_;
+  std::vector<std::unique_ptr<codec::GunzipStream>> spare_gunzips_;
 };
 
 }  // namespace tailrace::net

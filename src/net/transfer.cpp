@@ -18,6 +18,13 @@ constexpr size_t kMaxAnswerHeaders = 100;
 constexpr long kMaxIdleSeconds = 50;
 // Reconnecting now and then spreads load over servers that joined later.
 constexpr long kMaxConnectionSeconds = 600;
+// A page is fetched again where a connection turns out to be closed, so idle ones may be kept for
+// longer than the usual scrape interval of a minute.
+constexpr long kMaxIdleSecondsOfReads = 300;
+// libcurl reads once per turn of the loop, so much at most. Its buffer lives as long as the
+// transfer.
+constexpr size_t kLeastBuffer = 16 * 1024;
+constexpr size_t kMostBuffer = 128 * 1024;
 
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
@@ -79,6 +86,7 @@ Transfer::Transfer(HttpClient& client, TransferSpec spec, std::function<void(Tra
   curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
   set_request();
   set_route();
+  set_limits();
   if (spec_.url.scheme == "https" || spec_.proxy.url.starts_with("https:")) {
     set_tls();
   }
@@ -88,6 +96,9 @@ Transfer::Transfer(HttpClient& client, TransferSpec spec, std::function<void(Tra
 Transfer::~Transfer() {
   client_.stop(handle_);
   client_.give_back(handle_);
+  if (gunzip_) {
+    client_.give_back(std::move(gunzip_));
+  }
   curl_slist_free_all(header_list_);
   curl_slist_free_all(resolve_list_);
   curl_slist_free_all(connect_to_list_);
@@ -137,7 +148,8 @@ void Transfer::set_route() {
   curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<int64_t>(spec_.connect_timeout.count(), 1)));
   curl_easy_setopt(handle_, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(handle_, CURLOPT_MAXAGE_CONN, kMaxIdleSeconds);
+  curl_easy_setopt(handle_, CURLOPT_MAXAGE_CONN,
+                   spec_.sink != nullptr ? kMaxIdleSecondsOfReads : kMaxIdleSeconds);
   curl_easy_setopt(handle_, CURLOPT_MAXLIFETIME_CONN, kMaxConnectionSeconds);
   // Our own rules decide; "" keeps libcurl from reading the environment.
   curl_easy_setopt(handle_, CURLOPT_PROXY, spec_.proxy.url.c_str());
@@ -197,23 +209,80 @@ void Transfer::set_tls() {
   }
 }
 
-void Transfer::finish(CURLcode code) {
+void Transfer::set_limits() {
+  if (spec_.timeout.count() > 0) {
+    curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, static_cast<long>(spec_.timeout.count()));
+  }
+  if (spec_.expected_bytes > kLeastBuffer) {
+    curl_easy_setopt(handle_, CURLOPT_BUFFERSIZE,
+                     static_cast<long>(std::min(spec_.expected_bytes, kMostBuffer)));
+  }
+}
+
+/// Decides, before its first byte, where the body goes. False: the sink does not want it.
+bool Transfer::open_sink() {
   long status = 0;
   curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+  if (spec_.sink == nullptr || status != 200) {
+    body_ = Body::kept;
+    return true;
+  }
+  body_ = Body::to_sink;
+  for (const auto& [name, value] : result_.headers) {
+    if (name == "content-encoding" && (value == "gzip" || value == "x-gzip")) {
+      body_ = Body::to_sink_unzipped;
+      gunzip_ = client_.take_gunzip();
+    }
+  }
+  if (!spec_.sink->on_head(result_.headers)) {
+    sink_status_ = fail(ErrorCode::cancelled, "the answer is not wanted");
+  }
+  return sink_status_.has_value();
+}
+
+bool Transfer::feed_sink(std::string_view bytes) {
+  if (body_ == Body::to_sink_unzipped) {
+    sink_status_ = gunzip_->push(
+        bytes, [sink = spec_.sink](std::string_view text) { return sink->on_data(text); });
+  } else if (!spec_.sink->on_data(bytes)) {
+    sink_status_ = fail(ErrorCode::cancelled, "no more of the answer is wanted");
+  }
+  return sink_status_.has_value();
+}
+
+Status Transfer::failure(CURLcode code) {
+  if (!sink_status_) {
+    return sink_status_;
+  }
+  if (code == CURLE_OK && body_ == Body::unknown && !open_sink()) {
+    return sink_status_;  // an empty body
+  }
+  if (code == CURLE_OK && body_ == Body::to_sink_unzipped) {
+    return gunzip_->finish();
+  }
+  if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && has_enough_)) {
+    return {};
+  }
+  const std::string_view text = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
+  result_.could_not_connect =
+      !is_connected() && (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT);
+  return fail(error_code_of(code, text), std::string(text));
+}
+
+void Transfer::finish(CURLcode code) {
   long connects = 0;
   curl_easy_getinfo(handle_, CURLINFO_NUM_CONNECTS, &connects);
+  result_.opened_connection = connects > 0;
+  result_.transport = failure(code);
   TransferResult result = std::move(result_);
-  result.opened_connection = connects > 0;
-  if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && has_enough_)) {
+  if (result.transport) {
+    long status = 0;
+    curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
     result.status = static_cast<int>(status);
     char* redirect = nullptr;
     curl_easy_getinfo(handle_, CURLINFO_REDIRECT_URL, &redirect);
     result.redirect_url = redirect == nullptr ? "" : redirect;
   } else {
-    const std::string_view text = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
-    result.could_not_connect =
-        !is_connected() && (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT);
-    result.transport = fail(error_code_of(code, text), std::string(text));
     result.headers.clear();
     result.body.clear();
   }
@@ -248,6 +317,12 @@ size_t Transfer::on_header(char* data, size_t size, size_t count, void* self) {
 size_t Transfer::on_body(char* data, size_t size, size_t count, void* self) {
   auto& transfer = *static_cast<Transfer*>(self);
   const size_t bytes = size * count;
+  if (transfer.body_ == Body::unknown && !transfer.open_sink()) {
+    return 0;
+  }
+  if (transfer.body_ != Body::kept) {
+    return transfer.feed_sink({data, bytes}) ? bytes : 0;
+  }
   std::string& body = transfer.result_.body;
   const size_t kept = std::min(bytes, kMaxAnswerBytes - body.size());
   body.append(data, kept);

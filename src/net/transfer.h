@@ -12,6 +12,7 @@
 #include "tailrace/http.h"
 #include "tailrace/url.h"
 
+#include "codec/gunzip_stream.h"
 #include "net/http_client.h"
 #include "net/proxy.h"
 #include "net/resolver.h"
@@ -38,6 +39,9 @@ struct TransferSpec {
   std::string aws_sigv4;     // libcurl's "aws:amz:<region>:<service>", or ""
   std::string aws_user_pwd;  // "<access key>:<secret key>"
   std::chrono::milliseconds connect_timeout{10000};
+  std::chrono::milliseconds timeout{0};  // for the whole transfer; 0 = somebody else watches
+  AnswerSink* sink = nullptr;            // borrowed until the transfer is over
+  size_t expected_bytes = 0;
 };
 
 struct TransferResult {
@@ -65,7 +69,11 @@ class Transfer {
   void set_request();
   void set_route();
   void set_tls();
+  void set_limits();
+  bool open_sink();
+  bool feed_sink(std::string_view bytes);
   void finish(CURLcode code);
+  Status failure(CURLcode code);
   static size_t on_header(char* data, size_t size, size_t count, void* self);
   static size_t on_body(char* data, size_t size, size_t count, void* self);
 
@@ -79,6 +87,10 @@ class Transfer {
   TransferResult result_;
   size_t discarded_ = 0;
   bool has_enough_ = false;  // we ended an endless answer ourselves
+  // With a sink:
+  enum class Body : uint8_t { unknown, to_sink, to_sink_unzipped, kept } body_ = Body::unknown;
+  std::unique_ptr<codec::GunzipStream> gunzip_;
+  Status sink_status_;
   char error_text_[CURL_ERROR_SIZE] = "";
 };
 

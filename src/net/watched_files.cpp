@@ -152,12 +152,13 @@ Status WatchedFiles::load_now() {
   return status_;
 }
 
+bool WatchedFiles::is_fresh() const {
+  return paths_.empty() ||
+         (!looking_ && looked_ && lane_.clock().monotonic_ns() - looked_ns_ < kLookEveryNs);
+}
+
 void WatchedFiles::fresh(Done done) {
-  if (paths_.empty()) {
-    done({}, contents_);
-    return;
-  }
-  if (!looking_ && looked_ && lane_.clock().monotonic_ns() - looked_ns_ < kLookEveryNs) {
+  if (is_fresh()) {
     done(status_, status_ ? contents_ : nullptr);
     return;
   }

@@ -37,6 +37,9 @@ class WatchedFiles {
   /// are null. Not called any more once this object is gone.
   void fresh(Done done);
 
+  /// True when fresh() would call back at once.
+  bool is_fresh() const;
+
   /// What was read last; null before that.
   std::shared_ptr<const Contents> last() const noexcept { return contents_; }
 
