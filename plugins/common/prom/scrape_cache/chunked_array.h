@@ -62,7 +62,9 @@ class ChunkedArray {
   }
   void clear() noexcept { shrink_to(0); }
   size_t bytes() const noexcept {
-    return chunk_count_ == 0 ? 0 : (first_of(chunk_count_ - 1) + chunk_size(chunk_count_ - 1)) * sizeof(T);
+    return chunk_count_ == 0
+               ? 0
+               : (first_of(chunk_count_ - 1) + chunk_size(chunk_count_ - 1)) * sizeof(T);
   }
 
  private:

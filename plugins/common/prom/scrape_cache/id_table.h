@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 namespace tailrace::common::prom {
 
@@ -38,9 +39,7 @@ class IdTable {
     places_.reset();
     mask_ = used_ = 0;
   }
-  size_t bytes() const noexcept {
-    return places_ == nullptr ? 0 : (mask_ + 1) * sizeof(uint32_t);
-  }
+  size_t bytes() const noexcept { return places_ == nullptr ? 0 : (mask_ + 1) * sizeof(uint32_t); }
 
  private:
   struct Free {
@@ -61,32 +60,18 @@ class IdTable {
     static constexpr size_t kLeast = 64;
     const size_t old_size = places_ == nullptr ? 0 : mask_ + 1;
     const size_t size = old_size == 0 ? kLeast : old_size * 2;
-    const std::unique_ptr<uint32_t, Free> old(places_.release());
+    const std::unique_ptr<uint32_t[], Free> old = std::move(places_);
     places_.reset(static_cast<uint32_t*>(std::calloc(size, sizeof(uint32_t))));
     mask_ = size - 1;
     used_ = 0;
     for (size_t i = 0; i < old_size; ++i) {
-      if (const uint32_t place = old.get()[i]; place != 0) {
+      if (const uint32_t place = old[i]; place != 0) {
         put(place - 1, hash_of(place - 1));
       }
     }
   }
 
-  struct Places {
-    std::unique_ptr<uint32_t, Free> data;
-  };
-  class Owned {
-   public:
-    uint32_t& operator[](size_t at) noexcept { return data_.get()[at]; }
-    uint32_t operator[](size_t at) const noexcept { return data_.get()[at]; }
-    bool operator==(std::nullptr_t) const noexcept { return data_ == nullptr; }
-    void reset(uint32_t* places = nullptr) noexcept { data_.reset(places); }
-    uint32_t* release() noexcept { return data_.release(); }
-
-   private:
-    std::unique_ptr<uint32_t, Free> data_;
-  };
-  Owned places_;
+  std::unique_ptr<uint32_t[], Free> places_;
   size_t mask_ = 0;
   size_t used_ = 0;
 };

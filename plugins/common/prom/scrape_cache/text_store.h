@@ -54,7 +54,7 @@ class TextStore {
     size_t size;
     size_t used;
     bool holds(const char* text) const noexcept {
-      return text >= data.get() && text <= data.get() + used;
+      return text >= data.get() && text < data.get() + used;
     }
   };
 
