@@ -141,7 +141,7 @@ bool OptionCodec<bool>::read(const ConfigValue& value, bool& out, ConfigContext&
       hint = "write false";
     }
   }
-  return fail_expected(value, "true or false", context, hint);
+  return fail_expected(value, config::kTruthType, context, hint);
 }
 template <>
 std::string OptionCodec<bool>::print(const bool& value) {
@@ -149,7 +149,7 @@ std::string OptionCodec<bool>::print(const bool& value) {
 }
 template <>
 OptionType OptionCodec<bool>::type() {
-  return {"true or false", or_reference(R"({"type":"boolean"})")};
+  return {config::kTruthType, or_reference(R"({"type":"boolean"})")};
 }
 
 // ---- numbers --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ namespace tailrace::config {
 std::string describe(const ConfigValue& value);
 
 /// Names of option types, as the docs show them; ranges are checked by them.
+inline constexpr const char* kTruthType = "true or false";
 inline constexpr const char* kWholeNumberType = "whole number";
 inline constexpr const char* kNumberType = "number";
 inline constexpr const char* kSizeType = "size";

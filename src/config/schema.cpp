@@ -101,6 +101,29 @@ std::optional<Measure> measure(const std::string& type, std::string_view text) {
   return std::nullopt;
 }
 
+/// What Go's YAML reader makes of an option without a value: its type's zero. Null: leave it alone.
+std::optional<ConfigValue> zero_of(const OptionRow& row) {
+  const std::string& type = row.type.name;
+  if (row.nested != nullptr || type.starts_with("one of")) {
+    return std::nullopt;
+  }
+  ConfigValue zero;
+  if (type.starts_with("list")) {
+    zero.kind = ConfigValue::Kind::list;
+  } else if (type.starts_with("map")) {
+    zero.kind = ConfigValue::Kind::map;
+  } else {
+    zero.kind = ConfigValue::Kind::scalar;
+    if (type == config::kTruthType) {
+      zero.scalar = "false";
+    } else if (type == config::kDurationType || type == config::kSizeType ||
+               type == config::kNumberType || type == config::kWholeNumberType) {
+      zero.scalar = "0";
+    }
+  }
+  return zero;
+}
+
 }  // namespace
 
 namespace detail {
@@ -233,7 +256,11 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
       context.issues.add(member.key_position, context.path, "unknown option",
                          config::suggest(member.key, names));
       ok = false;
-    } else if (!context.as_prometheus || member.value.kind != ConfigValue::Kind::null) {
+    } else if (context.as_prometheus && member.value.kind == ConfigValue::Kind::null) {
+      if (const auto zero = zero_of(*row)) {
+        ok = row->read(*zero, object, context) && ok;
+      }
+    } else {
       ok = row->read(member.value, object, context) && ok;
     }
   }

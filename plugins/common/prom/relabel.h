@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tailrace/config_schema.h"
@@ -106,12 +106,6 @@ struct RelabelStep {
 /// The same, writing down each step; ends with the step that drops.
 bool relabel_traced(const RelabelRules& rules, LabelBuilder& labels,
                     std::vector<RelabelStep>& steps);
-
-/// `replacement` with its `$1`, `${1}`, `${name}` and `$$` filled in, appended to `out`.
-/// groups[0] is the whole match; names[i] is the name of group i + 1.
-/// Source: Go regexp, Regexp.Expand.
-void expand_template(std::string_view replacement, std::span<const std::string_view> groups,
-                     std::span<const std::string> names, std::string& out);
 
 }  // namespace tailrace::common::prom
 
