@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "base/copy_array.h"
+
 namespace tailrace {
 
 const BatchType LogBatch::kType{"logs", Signal::logs};
@@ -30,18 +32,6 @@ Weight LogBatch::weight() const noexcept {
   }
   return sum;
 }
-
-namespace {
-template <class T>
-T* copy_array(Arena& arena, const T* from, size_t count) {
-  if (from == nullptr) {
-    return nullptr;
-  }
-  T* to = arena.array<T>(count);
-  std::copy_n(from, count, to);
-  return to;
-}
-}  // namespace
 
 Batch* LogBatch::copy_views(Arena& arena) const {
   auto* copy = new (arena.allocate(sizeof(LogBatch), alignof(LogBatch))) LogBatch(*this);

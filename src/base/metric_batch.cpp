@@ -5,6 +5,8 @@
 
 #include <xxhash.h>
 
+#include "base/copy_array.h"
+
 namespace tailrace {
 
 const BatchType MetricBatch::kType{"metrics", Signal::metrics};
@@ -49,16 +51,6 @@ std::string_view read_text(const char*& at) noexcept {
   const std::string_view text(at, size);
   at += size;
   return text;
-}
-
-template <class T>
-T* copy_array(Arena& arena, const T* from, size_t count) {
-  if (from == nullptr) {
-    return nullptr;
-  }
-  T* to = arena.array<T>(count);
-  std::copy_n(from, count, to);
-  return to;
 }
 
 template <class T>

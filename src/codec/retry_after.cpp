@@ -9,7 +9,7 @@ namespace tailrace::codec {
 namespace {
 
 constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-constexpr std::chrono::milliseconds kLongest = std::chrono::hours(1);
+constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(1);
 
 std::optional<int> number(std::string_view text) noexcept {
   int value = 0;
@@ -62,14 +62,14 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view text
     int64_t seconds = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     const bool huge = error != std::errc() || seconds > 3600;
-    return huge ? kLongest : std::chrono::milliseconds(seconds * 1000);
+    return huge ? kLongestWait : std::chrono::milliseconds(seconds * 1000);
   }
   const auto date = parse_http_date(text);
   if (!date) {
     return std::nullopt;
   }
   const int64_t wait_ms = *date * 1000 - wall_ns / 1'000'000;
-  return std::clamp(std::chrono::milliseconds(wait_ms), std::chrono::milliseconds(0), kLongest);
+  return std::clamp(std::chrono::milliseconds(wait_ms), std::chrono::milliseconds(0), kLongestWait);
 }
 
 }  // namespace tailrace::codec

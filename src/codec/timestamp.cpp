@@ -133,7 +133,7 @@ bool to_ns(int64_t seconds, int64_t fraction_ns, int64_t& ns) noexcept {
 
 constexpr size_t kSecondBytes = 19;
 // No timestamp is longer; a line without a space must not be searched to its end.
-constexpr ptrdiff_t kLongest = 64;
+constexpr ptrdiff_t kLongestTimestamp = 64;
 
 bool same_second(const char* a, const char* b) noexcept {
   const auto word = [](const char* at) {
@@ -183,7 +183,7 @@ const char* TimestampReader::read(const char* at, const char* end, int64_t& ns) 
     p = read_fraction(at + kSecondBytes + 1, end, fraction);
   }
   if (p == nullptr || end - p < zone_size_ || std::memcmp(p, zone_, zone_size_) != 0 ||
-      p + zone_size_ - at >= kLongest) {
+      p + zone_size_ - at >= kLongestTimestamp) {
     return read_slowly(at, end, ns);
   }
   p += zone_size_;
@@ -195,7 +195,7 @@ const char* TimestampReader::read(const char* at, const char* end, int64_t& ns) 
 }
 
 const char* TimestampReader::read_slowly(const char* at, const char* end, int64_t& ns) noexcept {
-  const auto longest = std::min(end - at, kLongest);
+  const auto longest = std::min(end - at, kLongestTimestamp);
   if (longest <= 0) {
     return nullptr;
   }

@@ -8,7 +8,7 @@ namespace tailrace::config {
 namespace {
 
 // A schema that contains itself would have no end.
-constexpr int kMaxDepth = 8;
+constexpr int kMaxTableDepth = 8;
 
 /// Text for a cell of a table: one line, and no bar that would end the cell.
 std::string cell(std::string_view text) {
@@ -52,7 +52,7 @@ void append_rows(const Schema& schema, const std::string& prefix, int depth, std
     }
     out += fmt::format("| `{}{}` | {} | {} | {} |\n", prefix, row.name, type, default_cell(row),
                        cell(row.doc));
-    if (row.nested != nullptr && depth < kMaxDepth) {
+    if (row.nested != nullptr && depth < kMaxTableDepth) {
       append_rows(*row.nested, fmt::format("{}{}{}", prefix, row.name, joint(row)), depth + 1, out);
     }
   }

@@ -11,7 +11,7 @@
 namespace tailrace::config {
 namespace {
 
-constexpr int kMaxDepth = 8;  // a schema that contains itself would have no end
+constexpr int kMaxSchemaDepth = 8;  // a schema that contains itself would have no end
 
 std::string quote(std::string_view text) {
   std::string out = "\"";
@@ -67,7 +67,7 @@ std::string object_of(const std::vector<const Schema*>& schemas, JsonObject prop
 std::string option_schema(const OptionRow& row, int depth) {
   JsonObject out;
   out.text("description", description(row));
-  if (row.nested == nullptr || depth >= kMaxDepth) {
+  if (row.nested == nullptr || depth >= kMaxSchemaDepth) {
     out.field("allOf", array({row.type.json_schema}));
     return out.str();
   }

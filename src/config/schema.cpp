@@ -44,7 +44,7 @@ class InPath {
   size_t length_;
 };
 
-bool fail_expected(const ConfigValue& value, std::string_view what, ConfigContext& context) {
+bool wrong_kind(const ConfigValue& value, std::string_view what, ConfigContext& context) {
   context.fail(value, fmt::format("expected {}, got {}", what, config::describe(value)));
   return false;
 }
@@ -191,7 +191,7 @@ bool read_object(const ConfigValue& value, void* object, const Schema& schema,
 bool read_objects(const ConfigValue& value, const Schema& schema, ConfigContext& context,
                   const std::function<void*()>& add) {
   if (value.kind != ConfigValue::Kind::list) {
-    return fail_expected(value, "a list", context);
+    return wrong_kind(value, "a list", context);
   }
   bool ok = true;
   for (size_t i = 0; i < value.items.size(); ++i) {
@@ -204,7 +204,7 @@ bool read_objects(const ConfigValue& value, const Schema& schema, ConfigContext&
 bool read_object_map(const ConfigValue& value, const Schema& schema, ConfigContext& context,
                      const std::function<void*(const std::string&)>& add) {
   if (value.kind != ConfigValue::Kind::map) {
-    return fail_expected(value, "a map", context);
+    return wrong_kind(value, "a map", context);
   }
   bool ok = true;
   for (const auto& member : value.members) {
@@ -230,7 +230,7 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
                   const std::vector<std::string>& ignored) const {
   // A section that is empty but for its name has all its options at their defaults.
   if (map.kind != ConfigValue::Kind::map && map.kind != ConfigValue::Kind::null) {
-    return fail_expected(map, "a map of options", context);
+    return wrong_kind(map, "a map of options", context);
   }
   bool ok = true;
   std::vector<std::string> seen;

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kVersion = 8;
 constexpr size_t kHeaderSize = 12;
 constexpr size_t kNumber = 16;
-constexpr size_t kSalt = 24;
+constexpr size_t kHeaderSalt = 24;
 constexpr size_t kBuild = 28;
 constexpr size_t kBuildSize = 28;
 constexpr size_t kChecksum = 60;
@@ -30,7 +30,7 @@ std::string encode_state_header(std::string_view magic, const StateHeader& heade
   store_u32(&bytes[kVersion], header.version);
   store_u32(&bytes[kHeaderSize], kStateHeaderSize);
   store_u64(&bytes[kNumber], header.number);
-  store_u32(&bytes[kSalt], header.salt);
+  store_u32(&bytes[kHeaderSalt], header.salt);
   const std::string_view build = std::string_view(header.build).substr(0, kBuildSize);
   bytes.replace(kBuild, build.size(), build);
   store_u32(&bytes[kChecksum], state_checksum(std::string_view(bytes).substr(0, kChecksum)));
@@ -51,7 +51,7 @@ Result<StateHeader> decode_state_header(std::string_view bytes, std::string_view
   StateHeader header;
   header.version = load_u32(&bytes[kVersion]);
   header.number = load_u64(&bytes[kNumber]);
-  header.salt = load_u32(&bytes[kSalt]);
+  header.salt = load_u32(&bytes[kHeaderSalt]);
   header.build = bytes.substr(kBuild, kBuildSize);
   header.build.resize(std::min(header.build.find('\0'), header.build.size()));
   if (header.version == 0 || header.version > known_version) {

@@ -11,6 +11,7 @@
 #include "tailrace/url.h"
 
 #include "net/credentials.h"
+#include "net/lower_case.h"
 #include "net/proxy.h"
 
 namespace tailrace {
@@ -21,14 +22,6 @@ namespace {
 constexpr std::array<std::string_view, 10> kReserved = {
     "authorization", "connection", "content-encoding",  "content-length", "content-type",
     "expect",        "host",       "transfer-encoding", "upgrade",        "proxy-authorization"};
-
-std::string lower(std::string_view text) {
-  std::string copy(text);
-  std::ranges::transform(copy, copy.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  });
-  return copy;
-}
 
 /// Of an option and its `_file` sibling at most one may be set.
 std::string both(std::string_view name, bool text, bool file) {
@@ -45,7 +38,7 @@ std::string of_basic_auth(const BasicAuth& auth) {
 }
 
 std::string of_authorization(const Authorization& auth) {
-  if (lower(auth.type) == "basic") {
+  if (net::lower_case(auth.type) == "basic") {
     return "for type Basic use basic_auth";
   }
   if (!net::is_header_name(auth.type)) {
@@ -106,7 +99,7 @@ std::string of_headers(const StringMap& headers) {
     if (!net::is_header_value(value)) {
       return fmt::format("the value of {} has a line break", name);
     }
-    if (std::ranges::find(kReserved, lower(name)) != kReserved.end()) {
+    if (std::ranges::find(kReserved, net::lower_case(name)) != kReserved.end()) {
       return fmt::format("{} cannot be set here", name);
     }
   }

@@ -59,7 +59,7 @@ std::string post(const std::string& path, const std::string& body, const std::st
                      body.size(), more, body);
 }
 
-bool contains(const std::string& text, std::string_view part) {
+bool has_part(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -73,8 +73,8 @@ TEST_CASE("HttpServer: a request's head and body arrive, its answer goes back") 
   const std::string answer =
       server.exchange(post("/push/%41?a=1&b=%20", "hello", "X-Scope-OrgID: Team A\r\n"));
   CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
-  CHECK(contains(answer, "\r\nX-Thing: value\r\n"));
-  CHECK(contains(answer, "\r\nContent-Length: 6\r\n"));
+  CHECK(has_part(answer, "\r\nX-Thing: value\r\n"));
+  CHECK(has_part(answer, "\r\nContent-Length: 6\r\n"));
   CHECK(answer.ends_with("\r\n\r\nthanks"));
   REQUIRE(server.handler.heads.size() == 1);
   const HttpRequestHead& head = server.handler.heads[0]->head();
@@ -181,7 +181,7 @@ TEST_CASE("HttpServer: too large a Content-Length is refused") {
       return client.read_all();
     });
     CHECK(answer.starts_with("HTTP/1.1 413"));
-    CHECK(contains(answer, "Connection: close\r\n"));
+    CHECK(has_part(answer, "Connection: close\r\n"));
   }
   SUBCASE("a large one, by a client that sends all the same, and still sees the answer") {
     const std::string answer = server.talk([](RawClient& client) {
@@ -213,7 +213,7 @@ TEST_CASE("HttpServer: a request refused at its head is answered, its body not h
       client.send(post("/", std::string(500'000, 'x')));
       const std::string answer = client.read_answer();
       CHECK(answer.starts_with("HTTP/1.1 429"));
-      CHECK(contains(answer, "Retry-After: 3\r\n"));
+      CHECK(has_part(answer, "Retry-After: 3\r\n"));
     }
     client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK(client.read_answer().starts_with("HTTP/1.1 429"));
@@ -320,7 +320,7 @@ TEST_CASE("HttpServer: HEAD has no body, unknown methods are the handler's busin
     return client.read_all();
   });
   CHECK(head.starts_with("HTTP/1.1 200"));
-  CHECK(contains(head, "Content-Length: 4\r\n"));
+  CHECK(has_part(head, "Content-Length: 4\r\n"));
   CHECK(head.ends_with("\r\n\r\n"));
   CHECK(server.exchange("BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n").ends_with("BREW"));
 }
@@ -367,7 +367,7 @@ TEST_CASE("HttpServer: ports") {
   const auto second = net::make_http_server(first.lane.lane(), config, first.handler, false);
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().code == ErrorCode::conflict);
-  CHECK(contains(second.error().message, config.listen));
+  CHECK(has_part(second.error().message, config.listen));
 
   for (const char* nonsense : {"", "3100", "127.0.0.1", "127.0.0.1:port", "127.0.0.1:70000",
                                "::1:3100", "[::1:3100", "no such host:1", "x:+1"}) {
@@ -499,7 +499,7 @@ TEST_CASE("HttpServer: quiesced, it takes no new connections and closes the old 
   CHECK(server.lane.run_until([&] { return step == 3; }));
   client.join();
   CHECK(last.starts_with("HTTP/1.1 204"));
-  CHECK(contains(last, "Connection: close\r\n"));
+  CHECK(has_part(last, "Connection: close\r\n"));
   // The port is free again.
   HttpServerConfig config;
   config.listen = fmt::format("127.0.0.1:{}", port);

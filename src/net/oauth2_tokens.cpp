@@ -16,7 +16,7 @@ namespace tailrace::net {
 namespace {
 
 constexpr double kRenewEarlySeconds = 60;
-constexpr int64_t kRetryNs = 5'000'000'000;
+constexpr int64_t kRetryTokenNs = 5'000'000'000;
 
 HttpClientConfig token_client(const OAuth2& oauth2, const HttpClientConfig& proxy_from) {
   HttpClientConfig config;
@@ -172,7 +172,7 @@ void OAuth2Tokens::end(Result<std::string> result) {
   (result ? fetched_ : failed_).increment();
   if (!result) {
     // The old token may be good for a while: don't ask again with every call until it ends.
-    renew_at_ns_ = client_.lane().clock().monotonic_ns() + kRetryNs;
+    renew_at_ns_ = client_.lane().clock().monotonic_ns() + kRetryTokenNs;
   }
   const std::weak_ptr<char> alive = alive_;
   for (Done& waiter : std::exchange(waiting_, {})) {

@@ -9,17 +9,11 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "net/lower_case.h"
+
 namespace tailrace::net {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string copy(text);
-  std::ranges::transform(copy, copy.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
-  return copy;
-}
 
 std::vector<std::string> split_no_proxy(const std::string& text) {
   std::vector<std::string> entries;
@@ -30,7 +24,7 @@ std::vector<std::string> split_no_proxy(const std::string& text) {
       break;
     }
     const size_t end = std::min(text.find_first_of(", \t", start), text.size());
-    entries.push_back(lower(std::string_view(text).substr(start, end - start)));
+    entries.push_back(lower_case(std::string_view(text).substr(start, end - start)));
     at = end;
   }
   return entries;
@@ -134,7 +128,7 @@ Result<Proxy> parse_proxy(const std::string& text) {
         fmt::format("a proxy is reached by http, https, socks4 or socks5, not by \"{}\"", scheme));
   }
   Proxy proxy;
-  proxy.host = lower(part(CURLUPART_HOST));
+  proxy.host = lower_case(part(CURLUPART_HOST));
   if (proxy.host.empty()) {
     return fail(ErrorCode::invalid, "the proxy URL has no host");
   }

@@ -12,10 +12,10 @@ namespace tailrace::net {
 
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kFreshNs = 30 * kSecond;
-constexpr int64_t kRetryNs = 1 * kSecond;  // after a failure
-constexpr int64_t kForgetNs = 600 * kSecond;
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kFreshNs = 30 * kSecondNs;
+constexpr int64_t kRetryLookupNs = 1 * kSecondNs;  // after a failure
+constexpr int64_t kForgetNs = 600 * kSecondNs;
 constexpr size_t kManyHosts = 256;
 // A dead name server must not take all worker threads, which fsync and cold reads need too.
 constexpr int kMostAtOnce = 2;
@@ -81,7 +81,7 @@ void Resolver::resolve(const std::string& host, Done done) {
   Entry& entry = entries_[host];
   entry.used_ns = now;
   const int64_t age = now - entry.answered_ns;
-  if (entry.answered && entry.failed && age < kRetryNs) {
+  if (entry.answered && entry.failed && age < kRetryLookupNs) {
     // Asked a moment ago: the old answer if there is one, else the failure.
     const Result<Addresses> again =
         entry.addresses ? Result<Addresses>(entry.addresses)

@@ -12,6 +12,8 @@
 #include "tailrace/block.h"
 #include "tailrace/check.h"
 
+#include "net/lower_case.h"
+
 namespace tailrace::net {
 
 namespace {
@@ -22,14 +24,6 @@ constexpr uint64_t kReadOnRefusal = 1024 * 1024;
 // end, so that the client sees the 413.
 constexpr uint64_t kReadOnOverrun = 16 * 1024 * 1024;
 constexpr size_t kFirstChunkedBytes = 64 * 1024;
-
-std::string lower(std::string_view text) {
-  std::string copy(text);
-  std::ranges::transform(copy, copy.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  });
-  return copy;
-}
 
 std::string peer_of(MHD_Connection* connection) {
   const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -87,7 +81,7 @@ bool ServerExchange::read_head(const char* method) {
       [](void* self, MHD_ValueKind, const char* name, size_t name_size, const char* value,
          size_t value_size) {
         static_cast<ServerExchange*>(self)->head_.headers.emplace_back(
-            lower({name, name_size}),
+            lower_case({name, name_size}),
             value == nullptr ? std::string() : std::string(value, value_size));
         return MHD_YES;
       },
@@ -103,12 +97,12 @@ bool ServerExchange::read_head(const char* method) {
       length = this_length;
     } else if (name == "transfer-encoding") {
       is_chunked_ = true;
-      if (lower(value) != "chunked") {
+      if (lower_case(value) != "chunked") {
         refuse(501, "no Transfer-Encoding but chunked is understood\n");
         return false;
       }
     } else if (name == "expect") {
-      expects_continue_ = lower(value) == "100-continue";
+      expects_continue_ = lower_case(value) == "100-continue";
     }
   }
   if (is_chunked_ && length) {
@@ -238,7 +232,7 @@ bool ServerExchange::send_reply(bool close_connection) {
     return false;
   }
   for (const auto& [name, value] : reply_headers_) {
-    const std::string lower_name = lower(name);
+    const std::string lower_name = lower_case(name);
     if (lower_name != "content-length" && lower_name != "connection") {
       MHD_add_response_header(response, name.c_str(), value.c_str());
     }

@@ -22,9 +22,9 @@ struct Ends {
   Outcome worst = Outcome::settled;
 };
 
-class UnitReceipt final : public Receipt {
+class CountingReceipt final : public Receipt {
  public:
-  explicit UnitReceipt(Ends& ends) : Receipt(false, true), ends_(ends) {}
+  explicit CountingReceipt(Ends& ends) : Receipt(false, true), ends_(ends) {}
 
  private:
   void released(Outcome worst) noexcept override {
@@ -67,7 +67,7 @@ class Rig {
     for (const Sample& sample : samples) {
       lane().arena().reset();
       sample.with(lane(), [this](Batch& batch) {
-        const ReceiptRef receipt(new UnitReceipt(ends));
+        const ReceiptRef receipt(new CountingReceipt(ends));
         ++units;
         batch.receipt = receipt.get();
         taken += batch.weight();

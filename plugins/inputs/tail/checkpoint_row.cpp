@@ -26,9 +26,9 @@ void put_text(std::string& to, std::string_view text) {
 }
 
 /// Reads what put() and its siblings wrote. After a failure everything reads as 0.
-class Reader {
+class RowReader {
  public:
-  explicit Reader(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
+  explicit RowReader(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
 
   uint64_t number(uint64_t most = UINT64_MAX) {
     uint64_t value = 0;
@@ -99,7 +99,7 @@ std::string encode_row(const CheckpointRow& row) {
 }
 
 Result<CheckpointRow> decode_row(std::string_view bytes) {
-  Reader in(bytes);
+  RowReader in(bytes);
   const uint64_t version = in.number();
   if (in.ok() && version > kVersion) {
     return fail(

@@ -96,10 +96,10 @@ struct Bench {
   UnitCounts counts;
 };
 
-constexpr int64_t kT0 = 1'767'323'045'000'000'000;  // 2026-01-02T03:04:05Z
+constexpr int64_t kStart = 1'767'323'045'000'000'000;  // 2026-01-02T03:04:05Z
 
-std::string cri(const std::string& text, const std::string& tag = "F",
-                const std::string& stream = "stdout", const std::string& fraction = ".5") {
+std::string cri_line(const std::string& text, const std::string& tag = "F",
+                     const std::string& stream = "stdout", const std::string& fraction = ".5") {
   return "2026-01-02T03:04:05" + fraction + "Z " + stream + " " + tag + " " + text + "\n";
 }
 
@@ -111,22 +111,23 @@ uint32_t size(const std::string& text) {
 
 TEST_CASE("framing: CRI lines get their time, stream and text") {
   Bench bench;
-  const std::string text = cri("one") + cri("", "F", "stderr", ".123456789") + cri(" two  parts ");
+  const std::string text =
+      cri_line("one") + cri_line("", "F", "stderr", ".123456789") + cri_line(" two  parts ");
   const auto result = bench.unit(text);
   CHECK(result.consumed == text.size());
   CHECK(result.unfinished == 0);
   REQUIRE(bench.lines.size() == 3);
-  CHECK(bench.lines[0] == Line{kStdout, kT0 + 500'000'000, "one", 1, size(cri("one")), ""});
+  CHECK(bench.lines[0] == Line{kStdout, kStart + 500'000'000, "one", 1, size(cri_line("one")), ""});
   CHECK(bench.lines[1].text == " two  parts ");
-  CHECK(bench.lines[2] ==
-        Line{kStderr, kT0 + 123'456'789, "", 1, size(cri("", "F", "stderr", ".123456789")), ""});
+  CHECK(bench.lines[2] == Line{kStderr, kStart + 123'456'789, "", 1,
+                               size(cri_line("", "F", "stderr", ".123456789")), ""});
 }
 
 TEST_CASE("framing: more tags are fine, unknown ones and streams make a malformed line") {
   Bench bench;
   const std::string odd = "2026-01-02T03:04:05.5Z stdout X odd";
   const std::string stdin_line = "2026-01-02T03:04:05.5Z stdin F odd";
-  bench.unit(cri("tagged", "F:one:two") + odd + "\n" + stdin_line + "\nnothing like it\n");
+  bench.unit(cri_line("tagged", "F:one:two") + odd + "\n" + stdin_line + "\nnothing like it\n");
   CHECK(bench.texts() == Texts{"tagged", odd, stdin_line, "nothing like it"});
   CHECK(bench.counts.malformed == 3);
   // They come behind the line before them.
@@ -136,20 +137,20 @@ TEST_CASE("framing: more tags are fine, unknown ones and streams make a malforme
 
 TEST_CASE("framing: a malformed line without any before it gets the file's own time") {
   Bench bench;
-  bench.unit("garbage\n" + cri("good"));
+  bench.unit("garbage\n" + cri_line("good"));
   CHECK(bench.lines[0].time == 5000);
-  CHECK(bench.lines[1].time == kT0 + 500'000'000);
+  CHECK(bench.lines[1].time == kStart + 500'000'000);
 }
 
 TEST_CASE("framing: equal times rise by position, in each stream for itself") {
   Bench bench;
-  bench.unit(cri("a") + cri("b") + cri("c", "F", "stderr") + cri("d"));
-  bench.unit(cri("e"));  // the run goes on over units
-  const int64_t t = kT0 + 500'000'000;
+  bench.unit(cri_line("a") + cri_line("b") + cri_line("c", "F", "stderr") + cri_line("d"));
+  bench.unit(cri_line("e"));  // the run goes on over units
+  const int64_t t = kStart + 500'000'000;
   CHECK(bench.lines[0].time == t);
   CHECK(bench.lines[1].time == t + 1);
   CHECK(bench.lines[2].time == t + 2);
-  CHECK(bench.lines[3] == Line{kStderr, t, "c", 1, size(cri("c", "F", "stderr")), ""});
+  CHECK(bench.lines[3] == Line{kStderr, t, "c", 1, size(cri_line("c", "F", "stderr")), ""});
   CHECK(bench.lines[4].time == t + 3);
 }
 
@@ -168,11 +169,12 @@ TEST_CASE("framing: a later time that the run has reached stays behind it, a for
 
 TEST_CASE("framing: pieces are joined, in each stream for itself, with the first one's time") {
   Bench bench;
-  bench.unit(cri("a1 ", "P") + cri("b1 ", "P", "stderr") + cri("a2 ", "P", "stdout", ".6") +
-             cri("whole").substr(0, 0) + cri("b2", "F", "stderr") + cri("a3", "F"));
+  bench.unit(cri_line("a1 ", "P") + cri_line("b1 ", "P", "stderr") +
+             cri_line("a2 ", "P", "stdout", ".6") + cri_line("whole").substr(0, 0) +
+             cri_line("b2", "F", "stderr") + cri_line("a3", "F"));
   REQUIRE(bench.lines.size() == 2);
   CHECK(bench.lines[0].text == "a1 a2 a3");
-  CHECK(bench.lines[0].time == kT0 + 500'000'000);
+  CHECK(bench.lines[0].time == kStart + 500'000'000);
   CHECK(bench.lines[0].records == 3);
   CHECK(bench.lines[1].text == "b1 b2");
   CHECK(bench.carried == Weight{});
@@ -180,11 +182,11 @@ TEST_CASE("framing: pieces are joined, in each stream for itself, with the first
 
 TEST_CASE("framing: what a unit leaves pending is carried, and the replay point stays before it") {
   Bench bench;
-  const std::string first = cri("one") + cri("a1 ", "P");
+  const std::string first = cri_line("one") + cri_line("a1 ", "P");
   bench.unit(first);
-  CHECK(bench.carried == Weight{1, cri("a1 ", "P").size()});
-  CHECK(bench.state.replay_point(bench.offset).offset == cri("one").size());
-  const std::string second = cri("other", "F", "stderr") + cri("a2", "F");
+  CHECK(bench.carried == Weight{1, cri_line("a1 ", "P").size()});
+  CHECK(bench.state.replay_point(bench.offset).offset == cri_line("one").size());
+  const std::string second = cri_line("other", "F", "stderr") + cri_line("a2", "F");
   bench.unit(second);
   CHECK(bench.texts() == Texts{"one", "a1 a2", "other"});
   CHECK(bench.from_carry == bench.carried);
@@ -193,38 +195,39 @@ TEST_CASE("framing: what a unit leaves pending is carried, and the replay point 
 
 TEST_CASE("framing: a replay between two overlapping lines gives the later one only") {
   Bench bench;
-  const std::string text = cri("a1 ", "P") + cri("b1 ", "P", "stderr") + cri("a2", "F");
+  const std::string text =
+      cri_line("a1 ", "P") + cri_line("b1 ", "P", "stderr") + cri_line("a2", "F");
   bench.unit(text);
   CHECK(bench.texts() == Texts{"a1 a2"});
   // The first line is safe, the second one is not.
   const ReplayPoint point = bench.state.replay_point(bench.offset);
-  CHECK(point.offset == cri("a1 ", "P").size());
+  CHECK(point.offset == cri_line("a1 ", "P").size());
   CHECK(point.streams[kStdout].line == LineState::skip);
 
   Bench again;
   again.offset = point.offset;
   again.state.streams = point.streams;
-  again.unit(text.substr(point.offset) + cri("b2", "F", "stderr") + cri("next"));
+  again.unit(text.substr(point.offset) + cri_line("b2", "F", "stderr") + cri_line("next"));
   CHECK(again.texts() == Texts{"next", "b1 b2"});
-  CHECK(again.filtered == Weight{1, cri("a2", "F").size()});
-  CHECK(again.lines[0].time == kT0 + 500'000'001);  // the run counts the line that was skipped
+  CHECK(again.filtered == Weight{1, cri_line("a2", "F").size()});
+  CHECK(again.lines[0].time == kStart + 500'000'001);  // the run counts the line that was skipped
 }
 
 TEST_CASE("framing: an unfinished line is left for the next unit") {
   Bench bench;
-  const std::string text = cri("one") + "2026-01-02T03:04:05.5Z stdo";
+  const std::string text = cri_line("one") + "2026-01-02T03:04:05.5Z stdo";
   const auto result = bench.unit(text);
-  CHECK(result.consumed == cri("one").size());
+  CHECK(result.consumed == cri_line("one").size());
   CHECK(result.unfinished == text.size() - result.consumed);
 }
 
 TEST_CASE("framing: decided ends close what is open") {
   Bench bench;
-  bench.unit(cri("a1", "P") + "2026-01-02T03:04:05.5Z stdout F torn", false, kEndAll);
+  bench.unit(cri_line("a1", "P") + "2026-01-02T03:04:05.5Z stdout F torn", false, kEndAll);
   CHECK(bench.texts() == Texts{"a1", "torn"});
   bench.unit("", false, kEndAll);
   CHECK(bench.lines.size() == 2);
-  bench.unit(cri("b1", "P", "stderr"));
+  bench.unit(cri_line("b1", "P", "stderr"));
   bench.unit("", false, kEndStdout);
   CHECK(bench.lines.size() == 2);
   bench.unit("", false, kEndStderr);
@@ -233,7 +236,8 @@ TEST_CASE("framing: decided ends close what is open") {
 
 TEST_CASE("framing: a line over the limit is cut at a character and marked with its length") {
   Bench bench(Format::cri, 10);
-  bench.unit(cri("0123456789") + cri("0123456789x") + cri("012345678\xc3\xbc and more"));
+  bench.unit(cri_line("0123456789") + cri_line("0123456789x") +
+             cri_line("012345678\xc3\xbc and more"));
   CHECK(bench.texts() == Texts{"0123456789", "0123456789", "012345678"});
   CHECK(bench.lines[0].truncated.empty());
   CHECK(bench.lines[1].truncated == "11");
@@ -242,7 +246,8 @@ TEST_CASE("framing: a line over the limit is cut at a character and marked with 
 }
 
 TEST_CASE("framing: joined lines are cut alike, wherever units end") {
-  const std::string text = cri("0123", "P") + cri("456789abc", "P") + cri("def", "F") + cri("next");
+  const std::string text =
+      cri_line("0123", "P") + cri_line("456789abc", "P") + cri_line("def", "F") + cri_line("next");
   for (size_t cut = 1; cut < text.size(); ++cut) {
     Bench bench(Format::cri, 10);
     bench.run(text.substr(0, cut), 4096);
@@ -257,23 +262,24 @@ TEST_CASE("framing: joined lines are cut alike, wherever units end") {
 
 TEST_CASE("framing: a line that never ends is sent in the end, and its rest passed over") {
   Bench bench(Format::cri, 100);
-  const std::string piece = cri(std::string(1'000'000, 'x'), "P");
+  const std::string piece = cri_line(std::string(1'000'000, 'x'), "P");
   for (uint64_t length = 0; length < kLongestJoinedLine; length += 1'000'000) {
     bench.unit(piece);
   }
   REQUIRE(bench.lines.size() == 1);
   CHECK(bench.lines[0].text == std::string(100, 'x'));
   bench.unit(piece);
-  bench.unit(cri("end", "F") + cri("next"));
+  bench.unit(cri_line("end", "F") + cri_line("next"));
   CHECK(bench.texts().back() == "next");
   CHECK(bench.filtered.records == 2);
 }
 
 TEST_CASE("framing: lines longer than a block are carried, and cut at the limit") {
   for (const Format format : {Format::raw, Format::cri}) {
-    const std::string head = format == Format::cri ? cri("").substr(0, cri("").size() - 1) : "";
-    const std::string text =
-        head + std::string(1000, 'a') + "\n" + (format == Format::cri ? cri("next") : "next\n");
+    const std::string head =
+        format == Format::cri ? cri_line("").substr(0, cri_line("").size() - 1) : "";
+    const std::string text = head + std::string(1000, 'a') + "\n" +
+                             (format == Format::cri ? cri_line("next") : "next\n");
     for (const size_t block : {64U, 100U, 700U, 5000U}) {
       Bench bench(format, 600);
       bench.run(text, block);
@@ -308,18 +314,18 @@ TEST_CASE("framing: leading NULs are a hole, others pass") {
 
 TEST_CASE("framing: bytes that are not UTF-8 are replaced, and only they") {
   Bench bench;
-  bench.unit(cri("bad \xff\xfe end") + cri("good \xc3\xbc"));
+  bench.unit(cri_line("bad \xff\xfe end") + cri_line("good \xc3\xbc"));
   CHECK(bench.texts() == Texts{"bad \xef\xbf\xbd\xef\xbf\xbd end", "good \xc3\xbc"});
   CHECK(bench.counts.utf8_replaced == 1);
 }
 
 TEST_CASE("framing: a character that pieces have split is whole again") {
   Bench bench;
-  bench.unit(cri("a\xc3", "P"));
+  bench.unit(cri_line("a\xc3", "P"));
   bench.unit(
-      cri("\xbc"
-          "b",
-          "F"));
+      cri_line("\xbc"
+               "b",
+               "F"));
   CHECK(bench.texts() == Texts{"a\xc3\xbc"
                                "b"});
   CHECK(bench.counts.utf8_replaced == 0);
@@ -342,7 +348,7 @@ TEST_CASE("framing: docker's JSON lines are unwrapped and joined") {
              "\n"
              "{broken\n");
   CHECK(bench.texts() == Texts{"one", "{broken", "two parts"});
-  CHECK(bench.lines[2].time == kT0 + 600'000'000);
+  CHECK(bench.lines[2].time == kStart + 600'000'000);
   CHECK(bench.counts.malformed == 1);
 }
 
@@ -365,9 +371,9 @@ TEST_CASE("framing: a unit stops at its most records and goes on there") {
 TEST_CASE("framing: streams with the same labels keep the order of the file") {
   Bench bench;
   bench.state.one_stream = true;
-  bench.unit(cri("a") + cri("b", "F", "stderr") + cri("c"));
+  bench.unit(cri_line("a") + cri_line("b", "F", "stderr") + cri_line("c"));
   CHECK(bench.texts() == Texts{"a", "b", "c"});
-  CHECK(bench.lines[2].time == kT0 + 500'000'002);
+  CHECK(bench.lines[2].time == kStart + 500'000'002);
 }
 
 TEST_CASE("framing: the format is told from the first line") {
@@ -376,7 +382,7 @@ TEST_CASE("framing: the format is told from the first line") {
     text.append(kBlockPadding, ' ');
     return Framer::detect({{text.data(), size}, 0, full, kNoEnding, 0}, container);
   };
-  CHECK(detect(cri("x")) == Format::cri);
+  CHECK(detect(cri_line("x")) == Format::cri);
   CHECK(detect(R"({"log":"x\n","stream":"stdout","time":"2026-01-02T03:04:05Z"})"
                "\n") == Format::docker);
   CHECK(detect("{\"log\":\"a field of somebody's\"}\n") == Format::raw);
@@ -386,7 +392,7 @@ TEST_CASE("framing: the format is told from the first line") {
   CHECK(detect("no newline yet", false, true) == Format::raw);
   CHECK(detect("") == std::nullopt);
   CHECK(detect(std::string(10, '\0')) == std::nullopt);
-  CHECK(detect(std::string(10, '\0') + cri("x")) == Format::cri);
+  CHECK(detect(std::string(10, '\0') + cri_line("x")) == Format::cri);
 }
 
 // The property behind P2: records do not depend on how the bytes were cut into units, nor on where
@@ -405,8 +411,8 @@ TEST_CASE("framing: any cuts and any replays give the same records") {
       }
       text += number(15) == 0
                   ? body + "\n"
-                  : cri(body, number(3) == 0 ? "P" : "F", number(2) ? "stdout" : "stderr",
-                        "." + std::to_string(number(3)));
+                  : cri_line(body, number(3) == 0 ? "P" : "F", number(2) ? "stdout" : "stderr",
+                             "." + std::to_string(number(3)));
     }
     const auto by_stream = [](const Bench& bench) {
       std::map<Stream, std::vector<Line>> out;

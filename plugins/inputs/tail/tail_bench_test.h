@@ -290,4 +290,19 @@ inline std::string cri(std::string_view text, int64_t ns, std::string_view strea
 }
 inline constexpr int64_t kT0 = 1'767'323'045'000'000'000;
 
+inline TailConfig reading(const fs::path& include, Format format = Format::unknown) {
+  TailConfig config;
+  config.include = {include.string()};
+  config.format = format;
+  return config;
+}
+
+/// As logrotate does it: NAME.gz is complete when it appears.
+inline void gzip(const fs::path& path) {
+  const std::string name = path.string();
+  REQUIRE(std::system(("gzip -c " + name + " > " + name + ".tmp && mv " + name + ".tmp " + name +
+                       ".gz && rm " + name)
+                          .c_str()) == 0);
+}
+
 }  // namespace tailrace::inputs::tail::testing

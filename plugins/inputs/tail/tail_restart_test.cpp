@@ -15,19 +15,6 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-TailConfig reading(const fs::path& include, Format format = Format::unknown) {
-  TailConfig config;
-  config.include = {include.string()};
-  config.format = format;
-  return config;
-}
-
-void gzip(const fs::path& path) {
-  REQUIRE(std::system(
-              ("gzip -c " + path.string() + " > " + path.string() + ".gz && rm " + path.string())
-                  .c_str()) == 0);
-}
-
 std::string numbered(int from, int to) {
   std::string out;
   for (int i = from; i < to; ++i) {
@@ -35,7 +22,7 @@ std::string numbered(int from, int to) {
   }
   return out;
 }
-Texts texts(int from, int to) {
+Texts numbered_texts(int from, int to) {
   Texts out;
   for (int i = from; i < to; ++i) {
     out.push_back("line number " + std::to_string(i));
@@ -60,7 +47,7 @@ TEST_CASE("restart: reading goes on where everything is settled") {
   run_through(world, config);
   append(dir / "a.log", numbered(100, 200));
   run_through(world, config);
-  CHECK(world.texts() == texts(0, 200));
+  CHECK(world.texts() == numbered_texts(0, 200));
 }
 
 TEST_CASE("restart: what was not settled is read again, and nothing else") {
@@ -85,7 +72,7 @@ TEST_CASE("restart: what was not settled is read again, and nothing else") {
   run_through(world, config);
   Texts got = world.texts();
   CHECK(got.size() == 30);
-  CHECK(Texts(got.end() - 10, got.end()) == texts(20, 30));
+  CHECK(Texts(got.end() - 10, got.end()) == numbered_texts(20, 30));
 }
 
 TEST_CASE("restart: predecessors of any kind are finished first, in order") {
@@ -95,7 +82,7 @@ TEST_CASE("restart: predecessors of any kind are finished first, in order") {
   append(dir / "app.log.1", numbered(0, 50));
   append(dir / "app.log", numbered(50, 100));
   run_through(world, config);
-  CHECK(world.texts() == texts(0, 100));
+  CHECK(world.texts() == numbered_texts(0, 100));
   append(dir / "app.log", numbered(100, 150));
   fs::rename(dir / "app.log.1", dir / "app.log.4");
   fs::rename(dir / "app.log", dir / "app.log.3");
@@ -105,7 +92,7 @@ TEST_CASE("restart: predecessors of any kind are finished first, in order") {
   append(dir / "app.log.1", numbered(200, 250));
   append(dir / "app.log", numbered(250, 300));
   run_through(world, config, seconds(20));
-  CHECK(world.texts() == texts(0, 300));
+  CHECK(world.texts() == numbered_texts(0, 300));
   run_through(world, config, seconds(20));
   CHECK(world.received.size() == 300);
 }
@@ -127,7 +114,7 @@ TEST_CASE("restart: a predecessor is not read again after its own row is gone") 
   }
   gzip(dir / "app.log.1");
   run_through(world, config);
-  CHECK(world.texts() == texts(0, 100));
+  CHECK(world.texts() == numbered_texts(0, 100));
 }
 
 TEST_CASE("restart: a file that is gone is counted, with what is known of it") {
@@ -182,7 +169,7 @@ TEST_CASE("restart: a new file with an old one's inode is read from its start") 
   run_through(world, config);
   Texts got = world.texts();
   got.erase(got.begin());
-  CHECK(got == texts(0, 20));
+  CHECK(got == numbered_texts(0, 20));
 }
 
 TEST_CASE("restart: a file that grew from a few bytes to many is still the same") {
@@ -196,7 +183,7 @@ TEST_CASE("restart: a file that grew from a few bytes to many is still the same"
     }
   }
   run_through(world, config);
-  CHECK(world.texts() == texts(0, 201));
+  CHECK(world.texts() == numbered_texts(0, 201));
   CHECK(world.durable.size() == 2);
 }
 

@@ -12,19 +12,6 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-TailConfig reading(const fs::path& include, Format format = Format::unknown) {
-  TailConfig config;
-  config.include = {include.string()};
-  config.format = format;
-  return config;
-}
-
-void gzip(const fs::path& path) {
-  REQUIRE(std::system(("gzip -c " + path.string() + " > " + path.string() + ".tmp && mv " +
-                       path.string() + ".tmp " + path.string() + ".gz && rm " + path.string())
-                          .c_str()) == 0);
-}
-
 /// Numbered CRI lines.
 std::string lines(int from, int to) {
   std::string out;

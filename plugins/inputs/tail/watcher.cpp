@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kBufferBytes = 64 * 1024;
 constexpr size_t kMostEarlyEvents = 4096;
 
-std::pair<std::string_view, std::string_view> split(std::string_view path) {
+std::pair<std::string_view, std::string_view> folder_and_name(std::string_view path) {
   const size_t slash = path.rfind('/');
   return {slash == 0 ? path.substr(0, 1) : path.substr(0, slash), path.substr(slash + 1)};
 }
@@ -60,12 +60,12 @@ void Watcher::learn(const ScanResult& scan, WatchListener& listener) {
 }
 
 void Watcher::add_name(const std::string& path, Source& source) {
-  const auto [directory, name] = split(path);
+  const auto [directory, name] = folder_and_name(path);
   names_[std::string(directory)].insert_or_assign(std::string(name), &source);
 }
 
 void Watcher::remove_name(const std::string& path, const Source& source) {
-  const auto [directory, name] = split(path);
+  const auto [directory, name] = folder_and_name(path);
   const auto names = names_.find(std::string(directory));
   if (names == names_.end()) {
     return;

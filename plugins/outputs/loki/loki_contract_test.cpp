@@ -16,12 +16,6 @@ using tailrace::testkit::PluginHarness;
 
 namespace {
 
-std::string uncompressed(std::string_view payload) {
-  const auto body = tailrace::codec::snappy_uncompress(payload, 1 << 30);
-  REQUIRE(body);
-  return std::string(body->view());
-}
-
 std::vector<std::string> records(std::string_view payload) {
   std::vector<std::string> texts;
   for (const auto& entry : tailrace::outputs::loki::test::entries_of(payload)) {
@@ -45,7 +39,7 @@ TEST_CASE("loki: keeps the component contract") {
     const PluginHarness harness(outputs_loki_plugin, options);
     harness.check_options();
     tailrace::testkit::OutputSubject subject;
-    subject.uncompress = uncompressed;
+    subject.uncompress = tailrace::outputs::loki::test::uncompressed;
     subject.records = records;
     subject.reworks = {tailrace::ReworkReason::too_large, tailrace::ReworkReason::blame_source};
     subject.readings = {

@@ -19,6 +19,7 @@ using outputs::loki::LokiOutput;
 using outputs::loki::test::entries_of;
 using outputs::loki::test::Entry;
 using outputs::loki::test::LokiBench;
+using outputs::loki::test::uncompressed;
 using testkit::LogRecord;
 using Labels_ = std::map<std::string, std::string>;
 
@@ -38,12 +39,6 @@ std::string hex(std::string_view bytes) {
     out += kDigits[static_cast<uint8_t>(c) & 15];
   }
   return out;
-}
-
-std::string uncompressed(std::string_view payload) {
-  const auto body = codec::snappy_uncompress(payload, 1 << 30);
-  REQUIRE(body);
-  return std::string(body->view());
 }
 
 /// Labels of the only stream that comes of a label set.

@@ -88,6 +88,12 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
+inline std::string uncompressed(std::string_view payload) {
+  const auto body = codec::snappy_uncompress(payload, 1 << 30);
+  REQUIRE(body);
+  return std::string(body->view());
+}
+
 /// Every entry of a payload, as the receiving side reads it.
 inline std::vector<Entry> entries_of(std::string_view payload) {
   const auto body = codec::snappy_uncompress(payload, 1 << 30);
