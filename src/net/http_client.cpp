@@ -70,6 +70,8 @@ void HttpClient::give_back(CURL* handle) {
     return;
   }
   curl_easy_reset(handle);
+  // Setting its size (to the default) frees the buffer that the last body was sent from.
+  curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 64L * 1024);
   spare_.push_back(handle);
 }
 

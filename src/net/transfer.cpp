@@ -14,6 +14,9 @@ constexpr size_t kMaxAnswerBytes = 64 * 1024;
 // So much more is read to keep the connection usable; a longer answer costs its connection.
 constexpr size_t kMaxDiscardedBytes = 1024 * 1024;
 constexpr size_t kMaxAnswerHeaders = 100;
+// libcurl sends a body in pieces of this size, one in each turn of the loop; by itself 64 KiB.
+constexpr size_t kLeastUploadBytes = 64 * 1024;
+constexpr size_t kMaxUploadBytes = 512 * 1024;
 // Load balancers close idle connections after 60 s; a request sent at that moment is lost.
 constexpr long kMaxIdleSeconds = 50;
 // Reconnecting now and then spreads load over servers that joined later.
@@ -123,6 +126,9 @@ void Transfer::set_request() {
     curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(spec_.body.size()));
     curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, spec_.body.empty() ? "" : spec_.body.data());
+    curl_easy_setopt(
+        handle_, CURLOPT_UPLOAD_BUFFERSIZE,
+        static_cast<long>(std::clamp(spec_.body.size(), kLeastUploadBytes, kMaxUploadBytes)));
     if (spec_.method != "POST") {
       curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, spec_.method.c_str());
     }
