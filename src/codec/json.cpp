@@ -1,6 +1,7 @@
 #include "codec/json.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -30,6 +31,15 @@ bool may_read_behind([[maybe_unused]] std::string_view text) noexcept {
 }
 
 constexpr size_t kLeastCapacity = 4096;
+
+/// The characters that numbers are made of.
+constexpr std::array<bool, 256> kInNumber = [] {
+  std::array<bool, 256> in_number{};
+  for (const char c : std::string_view("0123456789.-+eE")) {
+    in_number[static_cast<uint8_t>(c)] = true;
+  }
+  return in_number;
+}();
 
 }  // namespace
 
@@ -70,9 +80,12 @@ bool json_scalar_ok(std::string_view token) noexcept {
   if (token[0] != '-' && (token[0] < '0' || token[0] > '9')) {
     return token == "true" || token == "false" || token == "null";
   }
-  return std::all_of(token.begin(), token.end(), [](char c) {
-    return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
-  });
+  for (const char c : token) {
+    if (!kInNumber[static_cast<uint8_t>(c)]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace detail

@@ -28,6 +28,25 @@ namespace tailrace::codec {
 
 enum class JsonType : uint8_t { null, boolean, number, string, object, array };
 
+/// The type of a value that begins with this character.
+inline JsonType json_type_of(char first) noexcept {
+  switch (first) {
+    case '"':
+      return JsonType::string;
+    case '{':
+      return JsonType::object;
+    case '[':
+      return JsonType::array;
+    case 't':
+    case 'f':
+      return JsonType::boolean;
+    case 'n':
+      return JsonType::null;
+    default:
+      return JsonType::number;
+  }
+}
+
 namespace detail {
 /// Where tokens of the text under work lie, and where unescaped text goes.
 struct JsonSource {
@@ -42,6 +61,9 @@ struct JsonSource {
 };
 
 inline std::string_view trim_json_space(std::string_view token) noexcept {
+  if (!token.empty() && token.back() > ' ') [[likely]] {
+    return token;
+  }
   size_t size = token.size();
   while (size > 0 && (token[size - 1] == ' ' || token[size - 1] == '\n' ||
                       token[size - 1] == '\r' || token[size - 1] == '\t')) {
@@ -56,47 +78,6 @@ bool json_key(const char* raw, const JsonSource& source, std::string_view& out);
 bool json_scalar_ok(std::string_view token) noexcept;
 }  // namespace detail
 
-/// A name to look for among keys. Holds no character that JSON escapes.
-class JsonName {
- public:
-  explicit JsonName(std::string_view name) : text_(name) {
-    const std::string written = text_ + '"';
-    const size_t head = std::min(written.size(), sizeof head_);
-    std::memcpy(&head_, written.data(), head);
-    std::memset(&mask_, 0xff, head);
-  }
-  const std::string& text() const noexcept { return text_; }
-
- private:
-  friend class JsonRawKey;
-  std::string text_;
-  uint64_t head_ = 0;  // the name and its closing quote, as far as they fit
-  uint64_t mask_ = 0;
-};
-
-/// A key as it is written, in padded text: cheaper than unescaping it.
-class JsonRawKey {
- public:
-  explicit JsonRawKey(const char* at) noexcept : at_(at) {}
-
-  char first() const noexcept { return *at_; }
-  /// A key that is written with escapes is never equal.
-  bool is(const JsonName& name) const noexcept {
-    uint64_t head = 0;
-    std::memcpy(&head, at_, sizeof head);
-    if ((head & name.mask_) != name.head_) {
-      return false;
-    }
-    const size_t size = name.text_.size();
-    // strncmp stops at the first difference: at the latest at the key's closing quote.
-    return size < sizeof head ||
-           (std::strncmp(at_, name.text_.data(), size) == 0 && at_[size] == '"');
-  }
-
- private:
-  const char* at_;  // behind the opening quote
-};
-
 class JsonObject;
 
 /// A value that was met while walking an object or array. Read it at most once, and before the
@@ -107,23 +88,7 @@ class JsonValue {
       : value_(value), source_(source) {}
 
   /// By its first character: what is no JSON at all is called a number.
-  JsonType type() noexcept {
-    switch (*value_.raw_json_token().data()) {
-      case '"':
-        return JsonType::string;
-      case '{':
-        return JsonType::object;
-      case '[':
-        return JsonType::array;
-      case 't':
-      case 'f':
-        return JsonType::boolean;
-      case 'n':
-        return JsonType::null;
-      default:
-        return JsonType::number;
-    }
-  }
+  JsonType type() noexcept { return json_type_of(*value_.raw_json_token().data()); }
 
   /// What a person would call its text: a string's unescaped content; a number, true, false and
   /// null as written; an object or array as raw JSON. False when it is broken.
@@ -147,9 +112,6 @@ class JsonValue {
   /// this is no object, or a broken one.
   template <class F>
   bool each_field(F&& visit);
-  /// The same with visit(JsonRawKey key, JsonValue& value) -> bool go_on.
-  template <class F>
-  bool each_raw_field(F&& visit);
   /// Walks a nested array: visit(JsonValue& value) -> bool go_on.
   template <class F>
   bool each_item(F&& visit);
@@ -209,18 +171,6 @@ class JsonReader {
     return walk(object, source_, visit);
   }
 
-  /// The same for padded text, with visit(JsonRawKey key, JsonValue& value) -> bool go_on.
-  template <class F>
-  bool each_raw_field(std::string_view text, Arena& arena, F&& visit) {
-    simdjson::ondemand::document document;
-    simdjson::ondemand::object object;
-    if (!start_padded(text, text.data(), arena, document) ||
-        document.get_object().get(object) != simdjson::SUCCESS) {
-      return false;
-    }
-    return walk_raw(object, source_, visit);
-  }
-
   void release();
   size_t memory_bytes() const noexcept { return capacity_ * 6 + copy_size_; }
 
@@ -237,22 +187,6 @@ class JsonReader {
       }
       JsonValue value(field.value(), source);
       if (!visit(key, value)) {
-        return true;
-      }
-    }
-    return true;
-  }
-
-  template <class F>
-  static bool walk_raw(simdjson::ondemand::object& object, const detail::JsonSource& source,
-                       F& visit) {
-    for (auto result : object) {
-      simdjson::ondemand::field field;
-      if (std::move(result).get(field) != simdjson::SUCCESS) {
-        return false;
-      }
-      JsonValue value(field.value(), source);
-      if (!visit(JsonRawKey(field.key().raw()), value)) {
         return true;
       }
     }
@@ -278,15 +212,6 @@ bool JsonValue::each_field(F&& visit) {
     return false;
   }
   return JsonReader::walk(object, source_, visit);
-}
-
-template <class F>
-bool JsonValue::each_raw_field(F&& visit) {
-  simdjson::ondemand::object object;
-  if (value_.get_object().get(object) != simdjson::SUCCESS) {
-    return false;
-  }
-  return JsonReader::walk_raw(object, source_, visit);
 }
 
 template <class F>

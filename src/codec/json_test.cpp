@@ -284,35 +284,3 @@ TEST_CASE("DockerLineParser: what is no docker line") {
     CHECK_FALSE(parser.parse(text, line, arena));
   }
 }
-
-TEST_CASE("JsonReader: keys compared as written, in padded text") {
-  Arena arena;
-  codec::JsonReader reader;
-  const codec::JsonName names[] = {codec::JsonName("a"), codec::JsonName("seven77"),
-                                   codec::JsonName("eight888"), codec::JsonName("a longer name")};
-  const std::string_view text = arena.copy(
-      R"({"a longer name!":1,"eight888":2,"eight8888":3,"\u0061":4,"seven77":5,"a":6,"":7,)"
-      R"("a longer name":{"a":8}})");
-  std::string found;
-  const bool ok =
-      reader.each_raw_field(text, arena, [&](codec::JsonRawKey key, codec::JsonValue& value) {
-        for (size_t i = 0; i < std::size(names); ++i) {
-          if (!key.is(names[i])) {
-            continue;
-          }
-          std::string_view shown;
-          if (value.type() == codec::JsonType::object) {
-            value.each_raw_field([&](codec::JsonRawKey inner, codec::JsonValue& deep) {
-              CHECK(inner.is(names[0]));
-              return deep.text(shown);
-            });
-          } else {
-            CHECK(value.text(shown));
-          }
-          found += std::to_string(i) + "=" + std::string(shown) + " ";
-        }
-        return true;
-      });
-  CHECK(ok);
-  CHECK(found == "2=2 1=5 0=6 3=8 ");
-}

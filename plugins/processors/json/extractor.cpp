@@ -6,8 +6,8 @@
 namespace tailrace::processors::json {
 
 using codec::JsonRawKey;
+using codec::JsonToken;
 using codec::JsonType;
-using codec::JsonValue;
 
 namespace {
 
@@ -72,7 +72,7 @@ Extractor::Extractor(const std::vector<Wanted>& wanted, const StringList& altern
       tree_.add_unless_taken("time", {.kind = Target::Kind::hint_time});
     }
   }
-  tree_.finish();
+  tree_.finish(severity_bit_);
 }
 
 Extractor::Shape Extractor::run(std::string_view text, Arena& arena) {
@@ -95,8 +95,8 @@ Extractor::Shape Extractor::run(std::string_view text, Arena& arena) {
   level_ = -1;
   hints_ = 0;
   broken_ = false;
-  const bool ok = reader_.each_raw_field(
-      text, arena, [&](JsonRawKey key, JsonValue& value) { return visit(tree_, key, value); });
+  const bool ok = reader_.each_field(
+      text, arena, [this](JsonRawKey key, JsonToken& value) { return visit(tree_, key, value); });
   if (!ok || broken_) {
     return Shape::malformed;
   }
@@ -106,16 +106,12 @@ Extractor::Shape Extractor::run(std::string_view text, Arena& arena) {
   return Shape::parsed;
 }
 
-bool Extractor::visit(const FieldTree& tree, JsonRawKey key, JsonValue& value) {
-  const FieldTree::Field* field = tree.find(key);
-  if (field == nullptr || (field->inner == nullptr && !wants(*field))) [[likely]] {
-    return true;
-  }
+bool Extractor::visit_known(const FieldTree::Field& field, JsonToken& value) {
   const JsonType type = value.type();
-  if (type == JsonType::object && field->inner != nullptr) {
-    return visit_inner(*field->inner, value);
+  if (type == JsonType::object && field.inner != nullptr) {
+    return visit_inner(*field.inner, value);
   }
-  if (type == JsonType::null || !wants(*field)) {
+  if (type == JsonType::null || !wants(field)) {
     return true;
   }
   std::string_view text;
@@ -123,24 +119,17 @@ bool Extractor::visit(const FieldTree& tree, JsonRawKey key, JsonValue& value) {
     broken_ = true;
     return false;
   }
-  for (const Target target : field->targets) {
+  for (const Target target : field.targets) {
     take(target, type, text);
   }
   return !all_found();
 }
 
-bool Extractor::visit_inner(const FieldTree& tree, JsonValue& value) {
-  const bool ok = value.each_raw_field(
-      [&](JsonRawKey key, JsonValue& inner) { return visit(tree, key, inner); });
+bool Extractor::visit_inner(const FieldTree& tree, JsonToken& value) {
+  const bool ok =
+      value.each_field([&](JsonRawKey key, JsonToken& inner) { return visit(tree, key, inner); });
   broken_ |= !ok;
   return !broken_ && !all_found();
-}
-
-bool Extractor::wants(const FieldTree::Field& field) const noexcept {
-  return std::ranges::any_of(field.targets, [&](Target target) {
-    return target.kind == Target::Kind::value ? (found_ >> target.index & 1) == 0
-                                              : (found_ & severity_bit_) == 0;
-  });
 }
 
 void Extractor::take(Target target, JsonType type, std::string_view text) noexcept {

@@ -8,7 +8,7 @@
 #include "tailrace/arena.h"
 #include "tailrace/log_batch.h"
 
-#include "codec/json.h"
+#include "codec/json_index.h"
 #include "plugins/processors/json/field_tree.h"
 #include "plugins/processors/json/json_config.h"
 #include "plugins/processors/json/severity.h"
@@ -47,9 +47,15 @@ class Extractor {
   uint64_t too_long() const noexcept { return too_long_; }
 
  private:
-  bool visit(const FieldTree& tree, codec::JsonRawKey key, codec::JsonValue& value);
-  bool visit_inner(const FieldTree& tree, codec::JsonValue& value);
-  bool wants(const FieldTree::Field& field) const noexcept;
+  /// Each field of an object.
+  bool visit(const FieldTree& tree, codec::JsonRawKey key, codec::JsonToken& value) {
+    const FieldTree::Field* const field = tree.find(key);
+    return field == nullptr || (field->inner == nullptr && !wants(*field)) ||
+           visit_known(*field, value);
+  }
+  bool visit_known(const FieldTree::Field& field, codec::JsonToken& value);
+  bool visit_inner(const FieldTree& tree, codec::JsonToken& value);
+  bool wants(const FieldTree::Field& field) const noexcept { return (field.bits & ~found_) != 0; }
   void take(Target target, codec::JsonType type, std::string_view text) noexcept;
   void take_value(size_t slot, codec::JsonType type, std::string_view text) noexcept;
   void take_severity(LevelScale scale, codec::JsonType type, std::string_view text) noexcept;
@@ -59,7 +65,7 @@ class Extractor {
   bool all_found() const noexcept { return found_ == complete_; }
 
   FieldTree tree_;
-  codec::JsonReader reader_;
+  codec::JsonIndexReader reader_;
   std::vector<Wanted> wanted_;
   LevelNumbers numbers_;
   uint64_t complete_ = 0;      // bits of found_ when nothing is missing

@@ -47,7 +47,7 @@ void FieldTree::add_unless_taken(std::string_view path, Target target) {
   add(path, target, true);
 }
 
-void FieldTree::finish() {
+void FieldTree::finish(uint64_t severity_bit) {
   TR_CHECK(fields_.size() <= UINT8_MAX);
   std::ranges::sort(fields_, {}, key_of);
   for (size_t i = 0; i < fields_.size(); ++i) {
@@ -56,8 +56,12 @@ void FieldTree::finish() {
       range.begin = static_cast<uint8_t>(i);
     }
     range.end = static_cast<uint8_t>(i + 1);
+    for (const Target& target : fields_[i].targets) {
+      fields_[i].bits |=
+          target.kind == Target::Kind::value ? uint64_t{1} << target.index : severity_bit;
+    }
     if (fields_[i].inner != nullptr) {
-      fields_[i].inner->finish();
+      fields_[i].inner->finish(severity_bit);
     }
   }
 }

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "codec/json.h"
+#include "codec/json_index.h"
 
 namespace tailrace::processors::json {
 
@@ -35,14 +35,16 @@ class FieldTree {
     explicit Field(std::string_view name) : key(name) {}
     codec::JsonName key;
     std::vector<Target> targets;
+    uint64_t bits = 0;                 // after finish(): what the targets may find
     std::unique_ptr<FieldTree> inner;  // wanted fields of the object at this key, or null
   };
 
   void add(std::string_view path, Target target);
   /// The same, but where the object at "a" is wanted as a whole already, only the key "a.b".
   void add_unless_taken(std::string_view path, Target target);
-  /// To be called once after the last add, before find.
-  void finish();
+  /// To be called once after the last add, before find. A value's bit is that of its slot; whatever
+  /// helps to find the severity has `severity_bit`.
+  void finish(uint64_t severity_bit);
 
   const Field* find(codec::JsonRawKey key) const noexcept {
     const Range range = by_first_[static_cast<uint8_t>(key.first())];
