@@ -10,15 +10,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
+
+#include "plugins/inputs/tail/events.h"
 
 namespace tailrace::inputs::tail {
 namespace {
 
-constexpr uint32_t kDirectoryEvents = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
-constexpr uint32_t kFileEvents = IN_MODIFY;
 // Deeper than any real tree; ends loops of bind mounts under `**`.
 constexpr int kDeepest = 64;
 
@@ -134,7 +132,8 @@ struct Discovery::Scan {
       ++result.unwatched;
       return true;
     }
-    const int watch = ::inotify_add_watch(discovery.events_->get(), path.c_str(), events);
+    const int watch = ::inotify_add_watch(discovery.events_->get(), path.c_str(),
+                                          events | IN_ONLYDIR | IN_MASK_ADD);
     if (watch >= 0) {
       const std::string* const real = real_directory(path);
       result.directories.push_back({watch, path, real != nullptr ? *real : path, states});

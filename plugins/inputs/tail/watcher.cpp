@@ -1,18 +1,24 @@
 #include "plugins/inputs/tail/watcher.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <unordered_set>
 #include <utility>
 
-#include <sys/inotify.h>
 #include <unistd.h>
+
+#include "plugins/inputs/tail/events.h"
 
 namespace tailrace::inputs::tail {
 namespace {
 
 constexpr size_t kBufferBytes = 64 * 1024;
 constexpr size_t kMostEarlyEvents = 4096;
+// A directory is muted when a turn brings that many events for each source in it, which is when
+// looking at all of them is cheaper; for about a second.
+constexpr size_t kManyWrites = 8;
+constexpr uint32_t kMutedTurns = 20;
 
 std::pair<std::string_view, std::string_view> folder_and_name(std::string_view path) {
   const size_t slash = path.rfind('/');
@@ -80,6 +86,13 @@ void Watcher::remove_name(const std::string& path, const Source& source) {
 }
 
 bool Watcher::drain(WatchListener& listener) {
+  const bool any = read_events(listener);
+  look_after_muted(listener);
+  mute_busy(listener);
+  return any || !muted_.empty();
+}
+
+bool Watcher::read_events(WatchListener& listener) {
   bool any = false;
   for (;;) {
     const ssize_t n = ::read(events_->get(), buffer_.data(), buffer_.size());
@@ -97,6 +110,65 @@ bool Watcher::drain(WatchListener& listener) {
       at += sizeof event + event.len;
       handle(event.wd, event.mask, {name, event.len == 0 ? 0 : ::strnlen(name, event.len)},
              listener);
+    }
+  }
+}
+
+void Watcher::mute_busy(WatchListener& listener) {
+  for (const int watch : std::exchange(written_, {})) {
+    const auto known = directories_.find(watch);
+    if (known == directories_.end()) {
+      continue;
+    }
+    Directory& directory = known->second;
+    size_t names = 0;
+    for_each_name(directory, [&names](Source&) { ++names; });
+    if (std::exchange(directory.writes, 0) < kManyWrites * std::max<size_t>(names, 1)) {
+      continue;
+    }
+    if (!ask_for(watch, directory, kDirectoryEvents)) {
+      listener.on_confusion(false);
+    } else if (std::exchange(directory.muted_turns, kMutedTurns) == 0) {
+      muted_.push_back(watch);
+    }
+  }
+}
+
+void Watcher::look_after_muted(WatchListener& listener) {
+  std::erase_if(muted_, [&](int watch) {
+    const auto known = directories_.find(watch);
+    if (known == directories_.end()) {
+      return true;
+    }
+    Directory& directory = known->second;
+    const bool over = --directory.muted_turns == 0;
+    if (over && !ask_for(watch, directory, kDirectoryEvents | kFileEvents)) {
+      listener.on_confusion(false);
+    }
+    // After its end, too: what was written before the kernel heard of it brings no event.
+    for_each_name(directory, [&listener](Source& source) { listener.on_modified(source); });
+    return over;
+  });
+}
+
+bool Watcher::ask_for(int watch, const Directory& directory, uint32_t events) {
+  const int got = ::inotify_add_watch(events_->get(), directory.path.c_str(), events | IN_ONLYDIR);
+  if (got >= 0 && got != watch && !directories_.contains(got)) {
+    ::inotify_rm_watch(events_->get(), got);
+  }
+  return got == watch;
+}
+
+template <class Call>
+void Watcher::for_each_name(const Directory& directory, Call call) const {
+  for (const std::string* path : {&directory.real_path, &directory.path}) {
+    if (const auto names = names_.find(*path); names != names_.end()) {
+      for (const auto& [name, source] : names->second) {
+        call(*source);
+      }
+    }
+    if (directory.real_path == directory.path) {
+      break;
     }
   }
 }
@@ -126,13 +198,16 @@ void Watcher::handle(int watch, uint32_t mask, std::string_view name, WatchListe
     listener.on_confusion(false);
     return;
   }
-  handle_name(known->second, mask, name, listener);
+  handle_name(watch, known->second, mask, name, listener);
 }
 
-void Watcher::handle_name(const Directory& directory, uint32_t mask, std::string_view name,
+void Watcher::handle_name(int watch, Directory& directory, uint32_t mask, std::string_view name,
                           WatchListener& listener) {
   Source* const source = find_source(directory, name);
   if ((mask & IN_MODIFY) != 0) {
+    if (directory.writes++ == 0) {
+      written_.push_back(watch);
+    }
     if (source != nullptr) {
       listener.on_modified(*source);
     }

@@ -39,6 +39,9 @@ class WatchListener {
 };
 
 /// The kernel's events of directories. They are only hints: a rescan is the truth.
+///
+/// An event per write costs the writer and us more than the reading. So a directory whose files are
+/// written all the time is muted for a while: its sources are taken for written in every turn.
 /// Source: inotify(7).
 /// Lane:   one per lane; the descriptor is shared with Discovery on worker threads, which asks for
 ///         the events.
@@ -55,7 +58,8 @@ class Watcher {
   void add_name(const std::string& path, Source& source);
   void remove_name(const std::string& path, const Source& source);
 
-  /// Reads all events that are there. True if there were any.
+  /// Reads all events that are there. True if there were any, or if it must be called again anyhow
+  /// after a turn, because a directory is muted.
   bool drain(WatchListener& listener);
 
  private:
@@ -63,6 +67,8 @@ class Watcher {
     std::string path;
     std::string real_path;
     GlobStates states;
+    uint32_t writes = 0;       // events of this turn
+    uint32_t muted_turns = 0;  // left of its mute; 0: not muted
   };
   /// Of a directory that we do not know yet: a scan that is under way may have asked for it.
   struct EarlyEvent {
@@ -71,14 +77,23 @@ class Watcher {
     std::string name;
   };
   using Names = std::unordered_map<std::string, Source*, NameHash, std::equal_to<>>;
+  bool read_events(WatchListener& listener);
+  void mute_busy(WatchListener& listener);
+  void look_after_muted(WatchListener& listener);
+  /// False when the directory is not there any more.
+  bool ask_for(int watch, const Directory& directory, uint32_t events);
+  template <class Call>
+  void for_each_name(const Directory& directory, Call call) const;
   void handle(int watch, uint32_t mask, std::string_view name, WatchListener& listener);
-  void handle_name(const Directory& directory, uint32_t mask, std::string_view name,
+  void handle_name(int watch, Directory& directory, uint32_t mask, std::string_view name,
                    WatchListener& listener);
   Source* find_source(const Directory& directory, std::string_view name) const;
 
   std::shared_ptr<const Descriptor> events_;
   std::unordered_map<int, Directory> directories_;  // by watch
   std::unordered_map<std::string, Names> names_;    // by directory
+  std::vector<int> written_;                        // watches with `writes`
+  std::vector<int> muted_;                          // watches with `muted_turns`
   std::vector<EarlyEvent> early_;
   std::vector<char> buffer_;
 };
