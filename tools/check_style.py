@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lib.tree import TOP, source_files, tracked_files  # noqa: E402
+from lib.twins import twins  # noqa: E402
 
 ADVISED_LINES = 450
 
@@ -124,6 +125,10 @@ def main():
             print(f"{path}:{number}: {complaint}")
             bad += 1
     if not arguments.files:
+        rooms = [p for p in source_files(".cpp") if not p.startswith("benchmarks/")]
+        for path, number, complaint in twins({p: (TOP / p).read_text() for p in rooms}):
+            print(f"{path}:{number}: {complaint}")
+            bad += 1
         advise_sizes()
     print(f"style: {len(files)} files, {bad} violations")
     return 1 if bad else 0

@@ -9,7 +9,7 @@ namespace tailrace::codec {
 static_assert(kBlockPadding >= simdjson::SIMDJSON_PADDING);
 
 namespace {
-constexpr size_t kLeastCapacity = 4096;
+constexpr size_t kLeastIndexCapacity = 4096;
 }  // namespace
 
 bool JsonIndexReader::index(std::string_view text, Arena& arena) {
@@ -19,7 +19,7 @@ bool JsonIndexReader::index(std::string_view text, Arena& arena) {
   if (capacity_ < text.size()) {
     // By powers of two, or every line that is a byte longer than the last would allocate. Depth is
     // a matter of simdjson's second stage, which does not run.
-    capacity_ = std::bit_ceil(std::max(text.size(), kLeastCapacity));
+    capacity_ = std::bit_ceil(std::max(text.size(), kLeastIndexCapacity));
     parser_.reset();
     if (simdjson::get_active_implementation()->create_dom_parser_implementation(
             capacity_, 1, parser_) != simdjson::SUCCESS) {

@@ -90,20 +90,22 @@ struct DemandWalk {
   bool ok = true;
 };
 
-std::string walked(std::string_view text) {
+std::string indexed_walk(std::string_view text) {
   return IndexWalk().run(text);
 }
 
 }  // namespace
 
 TEST_CASE("JsonIndexReader: every type, nested, in order") {
-  CHECK(walked(R"({"a":"x","b":12.5e3,"c":true,"d":null,"e":{"f":{"g":-1}},"h":[1,{"i":2}]})") ==
+  CHECK(indexed_walk(
+            R"({"a":"x","b":12.5e3,"c":true,"d":null,"e":{"f":{"g":-1}},"h":[1,{"i":2}]})") ==
         R"(a=s:x;b=N:12.5e3;c=b:true;d=n:null;e={f={g=N:-1;}}h=a:[1,{"i":2}];)");
-  CHECK(walked("{}") == "");
-  CHECK(walked(" { } ") == "");
-  CHECK(walked(" { \"a\" : \"x\" , \"b\" : 1 \t} \n") == "a=s:x;b=N:1;");
-  CHECK(walked(R"({"a":1,"a":{}})") == "a=N:1;a={}");
-  CHECK(walked(R"({"a":"line\none","b":"\ud83d\ude00","":"\\"})") == "a=s:line\none;b=s:😀;=s:\\;");
+  CHECK(indexed_walk("{}") == "");
+  CHECK(indexed_walk(" { } ") == "");
+  CHECK(indexed_walk(" { \"a\" : \"x\" , \"b\" : 1 \t} \n") == "a=s:x;b=N:1;");
+  CHECK(indexed_walk(R"({"a":1,"a":{}})") == "a=N:1;a={}");
+  CHECK(indexed_walk(R"({"a":"line\none","b":"\ud83d\ude00","":"\\"})") ==
+        "a=s:line\none;b=s:😀;=s:\\;");
 }
 
 TEST_CASE("JsonIndexReader: an object can be taken as raw text, and the walk goes on") {
@@ -168,7 +170,7 @@ TEST_CASE("JsonIndexReader: what is not an object, or broken") {
                            "{\"a\":1 \"b\":2}",
                            "{\"a\":\"x\"y}"}) {
     CAPTURE(std::string(text));
-    CHECK(walked(text).find("BROKEN") != std::string::npos);
+    CHECK(indexed_walk(text).find("BROKEN") != std::string::npos);
   }
 }
 

@@ -16,7 +16,7 @@ bool is_digit(char c) noexcept {
 }
 
 /// A number of exactly `digits` digits; -1 when there is something else.
-int number(const char* at, int digits) noexcept {
+int digits_at(const char* at, int digits) noexcept {
   int value = 0;
   for (int i = 0; i < digits; ++i) {
     if (!is_digit(at[i])) {
@@ -29,12 +29,12 @@ int number(const char* at, int digits) noexcept {
 
 /// `2026-01-02T03:04:05` (19 bytes) to seconds, as if it were UTC.
 bool read_second(const char* at, int64_t& seconds) noexcept {
-  const int year = number(at, 4);
-  const int month = number(at + 5, 2);
-  const int day = number(at + 8, 2);
-  const int hour = number(at + 11, 2);
-  const int minute = number(at + 14, 2);
-  const int second = number(at + 17, 2);
+  const int year = digits_at(at, 4);
+  const int month = digits_at(at + 5, 2);
+  const int day = digits_at(at + 8, 2);
+  const int hour = digits_at(at + 11, 2);
+  const int minute = digits_at(at + 14, 2);
+  const int second = digits_at(at + 17, 2);
   const bool shape = at[4] == '-' && at[7] == '-' &&
                      (at[10] == 'T' || at[10] == 't' || at[10] == ' ') && at[13] == ':' &&
                      at[16] == ':';
@@ -65,14 +65,14 @@ const char* read_zone(const char* at, const char* end, int64_t& offset_seconds) 
     return nullptr;
   }
   const int64_t sign = *at == '-' ? -1 : 1;
-  const int hours = number(at + 1, 2);
+  const int hours = digits_at(at + 1, 2);
   at += 3;
   int minutes = 0;
   if (end - at >= 3 && *at == ':') {
-    minutes = number(at + 1, 2);
+    minutes = digits_at(at + 1, 2);
     at += 3;
   } else if (end - at >= 2 && is_digit(*at)) {
-    minutes = number(at, 2);
+    minutes = digits_at(at, 2);
     at += 2;
   }
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) {

@@ -133,8 +133,8 @@ void read_options(const ConfigValue& map, ComponentConfig& component, ConfigCont
 
 /// Where an option that may be nested ("http.listen") was written; the component's own place when
 /// it was not written at all.
-ConfigPosition position_of(const ConfigValue* value, std::string_view option,
-                           ConfigPosition otherwise) {
+ConfigPosition option_position(const ConfigValue* value, std::string_view option,
+                               ConfigPosition otherwise) {
   while (value != nullptr && !option.empty()) {
     const size_t dot = option.find('.');
     value = value->find(option.substr(0, dot));
@@ -207,7 +207,7 @@ void check_listeners(const AgentConfig& config, const ConfigValue& root, ConfigI
     }
   };
   add("agent.admin.listen", config.admin.listen,
-      position_of(&root, "agent.admin.listen", ConfigPosition{}));
+      option_position(&root, "agent.admin.listen", ConfigPosition{}));
   for (const auto* list : {&config.inputs, &config.processors, &config.outputs}) {
     for (const ComponentConfig& component : *list) {
       if (component.plugin == nullptr || component.config == nullptr ||
@@ -219,7 +219,7 @@ void check_listeners(const AgentConfig& config, const ConfigValue& root, ConfigI
       written = written != nullptr ? written->find(component.name) : nullptr;
       for (auto& place : component.plugin->listens(component.config.get())) {
         add(fmt::format("{}.{}.{}", section, component.name, place.option),
-            std::move(place.address), position_of(written, place.option, component.position));
+            std::move(place.address), option_position(written, place.option, component.position));
       }
     }
   }

@@ -49,7 +49,7 @@ bool wrong_kind(const ConfigValue& value, std::string_view what, ConfigContext& 
   return false;
 }
 
-bool contains(const std::vector<std::string>& list, const std::string& word) {
+bool is_among(const std::vector<std::string>& list, const std::string& word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
@@ -235,11 +235,11 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
   bool ok = true;
   std::vector<std::string> seen;
   for (const auto& member : map.members) {
-    if (contains(ignored, member.key)) {
+    if (is_among(ignored, member.key)) {
       continue;
     }
     const InPath in(context, member.key);
-    if (contains(seen, member.key)) {
+    if (is_among(seen, member.key)) {
       context.issues.add(member.key_position, context.path, "this option is given twice");
       ok = false;
       continue;
@@ -265,7 +265,7 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
     }
   }
   for (const auto& row : rows_) {
-    if (row.is_required && !contains(seen, row.name) && !contains(ignored, row.name)) {
+    if (row.is_required && !is_among(seen, row.name) && !is_among(ignored, row.name)) {
       const InPath in(context, row.name);
       context.fail(map, "is required");
       ok = false;

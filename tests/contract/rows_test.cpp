@@ -18,7 +18,7 @@ using testkit::FakeServer;
 
 namespace {
 
-const char* const kConfig = R"(
+const char* const kRowsConfig = R"(
 inputs:
   pages: {type: rows, urls: ["http://target/a"], every: 1s, max_rows: 100}
 outputs:
@@ -129,7 +129,7 @@ TEST_CASE("rows: a page with a broken row is refused as a whole, and the next on
   testkit::CrashFs disk;
   Scene scene;
   scene.page = "good 1\ngood 2\nbad\ngood 3\n";
-  EngineBench bench(kConfig, contract::plugins(), disk, with(scene));
+  EngineBench bench(kRowsConfig, contract::plugins(), disk, with(scene));
   CHECK(bench.row("pages", "p", "store").taken == Weight{});
   CHECK(bench.metric("rows_pages_total", {{"reason", "invalid"}}) == 1);
   CHECK(bench.metric("input_lost_records_total", {{"reason", "invalid"}}) == 1);
@@ -149,7 +149,7 @@ TEST_CASE("rows: a page with too many rows is refused as a whole") {
   for (int i = 0; i < 101; ++i) {
     scene.page += "s" + std::to_string(i) + " 1\n";
   }
-  EngineBench bench(kConfig, contract::plugins(), disk, with(scene));
+  EngineBench bench(kRowsConfig, contract::plugins(), disk, with(scene));
   bench.advance(3s);
   CHECK(bench.metric("rows_pages_total", {{"reason", "limit"}}) >= 3);
   CHECK(bench.row("pages", "p", "store").taken == Weight{});
@@ -198,7 +198,7 @@ TEST_CASE("rows: a request that is too large is cut, a row that is too large alo
     scene.page += "s" + std::to_string(i) + " " + std::to_string(i) + "\n";
   }
   scene.page += "huge" + std::string(200, 'x') + " 1\n";
-  EngineBench bench(kConfig, contract::plugins(), disk, with(scene));
+  EngineBench bench(kRowsConfig, contract::plugins(), disk, with(scene));
   bench.advance(100ms);
   REQUIRE(bench.until([&] { return bench.row("pages", "p", "store").refused.records == 1; }));
   REQUIRE(bench.until([&] { return bench.row("pages", "p", "store").delivered.records == 30; }));

@@ -9,6 +9,7 @@ sys.path.insert(0, str(TOP / "tools"))
 
 import check_layers  # noqa: E402
 import check_style  # noqa: E402
+from lib.twins import twins  # noqa: E402
 
 RULES = check_layers.Rules((TOP / "tools/layers.txt").read_text())
 ALLOWED = check_style.read_allowed((TOP / "tools/style_allowed.txt").read_text())
@@ -93,3 +94,26 @@ def test_a_header_without_pragma_once_is_refused():
 def test_a_python_sleep_is_refused_outside_the_waiting_module():
     assert style_complaints("tests/e2e/x.py", "time.sleep(1)\n")
     assert not style_complaints("tests/harness/waiting.py", "time.sleep(1)\n")
+
+
+def anonymous(line):
+    return f"namespace {{\n\n{line}\n}}  // namespace\n"
+
+
+@pytest.mark.parametrize("line", [
+    "bool is_digit(char c) noexcept {", "constexpr size_t kLeast = 4;", "class Reader {",
+    "std::vector<std::string> names(", "template <class T> T* copy(", "enum class Kind {",
+])
+def test_twins_are_refused_within_a_room(line):
+    text = anonymous(line)
+    found = list(twins({"src/net/a.cpp": text, "src/net/b.cpp": text, "src/base/c.cpp": text,
+                        "src/net/a_test.cpp": text}))
+    assert [(path, number) for path, number, _ in found] == [("src/net/b.cpp", 3)]
+
+
+@pytest.mark.parametrize("line", [
+    "using Texts = std::vector<std::string>;", "// like is_digit(c)", "  return f(1);", "class Reader;",
+])
+def test_what_may_stand_in_two_files(line):
+    text = anonymous(line)
+    assert list(twins({"src/net/a.cpp": text, "src/net/b.cpp": text})) == []

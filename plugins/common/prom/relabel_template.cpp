@@ -15,7 +15,7 @@ struct Variable {
 
 /// Letters beyond ASCII are taken too, as Go does; what is no letter there is so rare in a name
 /// that they are not told apart.
-bool is_name_byte(char c) noexcept {
+bool is_reference_byte(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          static_cast<unsigned char>(c) >= 0x80;
 }
@@ -25,7 +25,7 @@ std::optional<Variable> variable_at(std::string_view text) noexcept {
   const bool braces = text.starts_with('{');
   const size_t start = braces ? 1 : 0;
   size_t end = start;
-  while (end < text.size() && is_name_byte(text[end])) {
+  while (end < text.size() && is_reference_byte(text[end])) {
     ++end;
   }
   if (end == start || (braces && (end == text.size() || text[end] != '}'))) {

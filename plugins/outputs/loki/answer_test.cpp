@@ -13,7 +13,8 @@ namespace {
 
 constexpr int64_t kNow = 784111777'000'000'000;  // Sun, 06 Nov 1994 08:49:37 GMT
 
-Answer read(int status, std::string body = {}, Headers headers = {}, bool several_tenants = false) {
+Answer answer_to(int status, std::string body = {}, Headers headers = {},
+                 bool several_tenants = false) {
   CallResult result;
   result.status = status;
   result.body = std::move(body);
@@ -25,40 +26,40 @@ Answer read(int status, std::string body = {}, Headers headers = {}, bool severa
 
 TEST_CASE("loki answers: delivered") {
   for (const int status : {200, 202, 204}) {
-    CHECK(read(status).kind == Kind::delivered);
+    CHECK(answer_to(status).kind == Kind::delivered);
   }
-  CHECK(read(200, "{\"status\":\"success\"}", {{"content-type", "application/json"}}).kind ==
+  CHECK(answer_to(200, "{\"status\":\"success\"}", {{"content-type", "application/json"}}).kind ==
         Kind::delivered);
 }
 
 TEST_CASE("loki answers: a 400 with counts refuses that many, summed over streams") {
-  const Answer some =
-      read(400,
-           "entry with timestamp 2026-01-02 03:04:05 ignored, reason: 'entry too far behind',\n"
-           "user 'fake', total ignored: 3 out of 10 for stream: {app=\"a\"}\n"
-           "entry with timestamp 2026-01-02 03:04:05 ignored, reason: 'entry too far behind',\n"
-           "user 'fake', total ignored: 4 out of 90 for stream: {app=\"b\"}\n");
+  const Answer some = answer_to(
+      400,
+      "entry with timestamp 2026-01-02 03:04:05 ignored, reason: 'entry too far behind',\n"
+      "user 'fake', total ignored: 3 out of 10 for stream: {app=\"a\"}\n"
+      "entry with timestamp 2026-01-02 03:04:05 ignored, reason: 'entry too far behind',\n"
+      "user 'fake', total ignored: 4 out of 90 for stream: {app=\"b\"}\n");
   CHECK(some.kind == Kind::partly);
   CHECK(some.refused == 7);
   CHECK(some.reason == "http_400");
   CHECK(some.detail.find('\n') == std::string::npos);
   CHECK(some.detail.find("too far behind") != std::string::npos);
 
-  const Answer all = read(400, "total ignored: 100 out of 100 for stream: {}");
+  const Answer all = answer_to(400, "total ignored: 100 out of 100 for stream: {}");
   CHECK(all.kind == Kind::refused);
-  CHECK(read(400, "total ignored: 1000 out of 1000").kind == Kind::refused);
-  CHECK(read(400, "total ignored: many out of them").kind == Kind::refused);
+  CHECK(answer_to(400, "total ignored: 1000 out of 1000").kind == Kind::refused);
+  CHECK(answer_to(400, "total ignored: many out of them").kind == Kind::refused);
 }
 
 TEST_CASE("loki answers: a 400 without counts refuses the request, and says what that means") {
-  const Answer answer = read(400, "Max entry size '262144' bytes exceeded for stream '{}'");
+  const Answer answer = answer_to(400, "Max entry size '262144' bytes exceeded for stream '{}'");
   CHECK(answer.kind == Kind::refused);
   CHECK(answer.detail.find("Max entry size") != std::string::npos);
   CHECK(answer.detail.find("stores the valid entries") != std::string::npos);
 }
 
 TEST_CASE("loki answers: a 400 that names no entry is tried source by source, once") {
-  const Answer answer = read(400, "rejected by rule 17");
+  const Answer answer = answer_to(400, "rejected by rule 17");
   CHECK(answer.kind == Kind::blame_source);
   CHECK(answer.reason == "http_400");
 
@@ -71,20 +72,20 @@ TEST_CASE("loki answers: a 400 that names no entry is tried source by source, on
 }
 
 TEST_CASE("loki answers: 429 lets the tenant wait, as long as it is told to") {
-  const Answer plain = read(429, "Ingestion rate limit exceeded for user fake");
+  const Answer plain = answer_to(429, "Ingestion rate limit exceeded for user fake");
   CHECK(plain.kind == Kind::retry);
   CHECK(plain.tenant_only);
   CHECK(plain.retry_after.count() == 0);
   CHECK(plain.reason == "http_429");
-  CHECK(read(429, "", {{"retry-after", "7"}}).retry_after == std::chrono::seconds(7));
-  CHECK(read(429, "", {{"retry-after", "Sun, 06 Nov 1994 08:49:47 GMT"}}).retry_after ==
+  CHECK(answer_to(429, "", {{"retry-after", "7"}}).retry_after == std::chrono::seconds(7));
+  CHECK(answer_to(429, "", {{"retry-after", "Sun, 06 Nov 1994 08:49:47 GMT"}}).retry_after ==
         std::chrono::seconds(10));
-  CHECK(read(429, "", {{"retry-after", "soon"}}).retry_after.count() == 0);
+  CHECK(answer_to(429, "", {{"retry-after", "soon"}}).retry_after.count() == 0);
 }
 
 TEST_CASE("loki answers: the server's troubles are retried, for all tenants") {
   for (const int status : {408, 425, 500, 502, 503, 504, 507, 529}) {
-    const Answer answer = read(status, "oops", {{"retry-after", "2"}}, true);
+    const Answer answer = answer_to(status, "oops", {{"retry-after", "2"}}, true);
     CAPTURE(status);
     CHECK(answer.kind == Kind::retry);
     CHECK_FALSE(answer.tenant_only);
@@ -104,24 +105,25 @@ TEST_CASE("loki answers: no answer is retried") {
 
 TEST_CASE("loki answers: what a person must mend is kept and tried again later") {
   for (const int status : {401, 403, 407, 404, 405, 410, 415, 260}) {
-    const Answer answer = read(status, "no org id");
+    const Answer answer = answer_to(status, "no org id");
     CAPTURE(status);
     CHECK(answer.kind == Kind::retry);
     CHECK(answer.retry_after >= std::chrono::seconds(30));
     CHECK(answer.reason == "http_" + std::to_string(status));
     CHECK(answer.tenant_only == (status == 260));
   }
-  CHECK(read(401, "", {}, true).tenant_only);
-  CHECK_FALSE(read(404, "", {}, true).tenant_only);
-  CHECK(read(404, "", {{"retry-after", "5"}}).retry_after == std::chrono::seconds(5));
+  CHECK(answer_to(401, "", {}, true).tenant_only);
+  CHECK_FALSE(answer_to(404, "", {}, true).tenant_only);
+  CHECK(answer_to(404, "", {{"retry-after", "5"}}).retry_after == std::chrono::seconds(5));
 }
 
 TEST_CASE("loki answers: nonsense gives nothing up") {
   const Headers html = {{"content-type", "text/html; charset=utf-8"}};
   for (const Answer& answer :
-       {read(200, "<html>log in</html>", html),
-        read(400, "<html>The plain HTTP request was sent to HTTPS port</html>", html), read(206),
-        read(299), read(301), read(302), read(100), read(0), read(-1), read(600), read(999)}) {
+       {answer_to(200, "<html>log in</html>", html),
+        answer_to(400, "<html>The plain HTTP request was sent to HTTPS port</html>", html),
+        answer_to(206), answer_to(299), answer_to(301), answer_to(302), answer_to(100),
+        answer_to(0), answer_to(-1), answer_to(600), answer_to(999)}) {
     CAPTURE(answer.detail);
     CHECK(answer.kind == Kind::retry);
     CHECK(answer.reason.starts_with("not_loki_"));
@@ -130,18 +132,18 @@ TEST_CASE("loki answers: nonsense gives nothing up") {
 }
 
 TEST_CASE("loki answers: too large, and refused for good") {
-  CHECK(read(413, "too big").kind == Kind::too_large);
+  CHECK(answer_to(413, "too big").kind == Kind::too_large);
   for (const int status : {402, 406, 409, 422, 431, 451}) {
     CAPTURE(status);
-    CHECK(read(status).kind == Kind::refused);
+    CHECK(answer_to(status).kind == Kind::refused);
   }
 }
 
 TEST_CASE("loki answers: the detail is one short valid line, whatever was sent") {
-  const Answer answer = read(500, std::string(60'000, '\xff') + "\n\x01");
+  const Answer answer = answer_to(500, std::string(60'000, '\xff') + "\n\x01");
   CHECK(answer.detail.size() < 2000);
-  CHECK(read(500,
-             "a\nb\x01"
-             "c\n\n")
+  CHECK(answer_to(500,
+                  "a\nb\x01"
+                  "c\n\n")
             .detail == "500 a b c");
 }

@@ -12,7 +12,7 @@ const BatchType RowBatch::kType{"rows", Signal::metrics};
 
 namespace {
 
-uint64_t stable_hash(std::string_view text) noexcept {
+uint64_t hash_of_url(std::string_view text) noexcept {
   uint64_t hash = 5381;
   for (const char c : text) {
     hash = hash * 33 + static_cast<unsigned char>(c);
@@ -52,7 +52,7 @@ RowsInput::RowsInput(std::shared_ptr<const RowsInputConfig> config, InputContext
       accepted_pages_(context.metrics().counter("rows_pages_total", "Pages by what became of them.",
                                                 {{"result", "accepted"}})) {
   for (const std::string& url : config_->urls) {
-    if (context.lane().owns(stable_hash(url))) {
+    if (context.lane().owns(hash_of_url(url))) {
       urls_.push_back(url);
     }
   }
