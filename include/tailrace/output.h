@@ -51,6 +51,8 @@ class Requests {
   /// refused, one example is logged.
   virtual void refuse(Weight weight, std::string_view reason,
                       std::string_view example) noexcept = 0;
+  /// Records of the batch that are not sent by the user's wish (write_relabel_configs).
+  virtual void filtered(Weight weight) noexcept = 0;
 
  protected:
   ~Requests() = default;
@@ -114,6 +116,9 @@ class OutputContext {
   virtual Metrics& metrics() noexcept = 0;
   virtual const Log& log() noexcept = 0;
   virtual size_t batch_bytes() const noexcept = 0;
+  /// What Requests::part takes order hashes modulo of: an encoder that puts many records into one
+  /// part groups them by it.
+  virtual uint64_t shards() const noexcept { return 1; }
   virtual Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) = 0;
 };
 
@@ -125,8 +130,8 @@ class Output {
 
   virtual std::unique_ptr<RequestBody> new_body() = 0;
   /// Encodes the batch into one or more open requests (one call of Requests::part for each piece).
-  /// The weights of all parts, plus what was refused, equal the batch's weight. Never fails
-  /// half-way. The encoding depends on the batch and the options only (P2).
+  /// The weights of all parts, plus what was refused or filtered, equal the batch's weight. Never
+  /// fails half-way. The encoding depends on the batch and the options only (P2).
   virtual void append(const Batch& batch, Requests& requests) noexcept = 0;
   /// Version of the body's format; a spooled body keeps the one it was sealed with.
   virtual uint32_t format_version() const noexcept { return 1; }

@@ -234,6 +234,10 @@ void OutputLane::refuse(Weight weight, std::string_view reason, std::string_view
                 ") and is given up; it begins with: " + std::string(example.substr(0, 120)));
 }
 
+void OutputLane::filtered(Weight weight) noexcept {
+  cell_->count(cell_->filtered, weight);
+}
+
 void OutputLane::open_request(Sequence& to) {
   to.open = std::make_unique<OpenRequest>();
   if (spare_bodies_.empty()) {

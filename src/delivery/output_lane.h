@@ -105,6 +105,7 @@ class OutputLane final : private Requests {
   RequestBody& part(std::string_view tenant, uint64_t order_hash, size_t estimated_bytes,
                     Weight weight, uint32_t& part) noexcept override;
   void refuse(Weight weight, std::string_view reason, std::string_view example) noexcept override;
+  void filtered(Weight weight) noexcept override;
 
   // Sealing (output_lane.cpp).
   Tenant& tenant(std::string_view name);

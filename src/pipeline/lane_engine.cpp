@@ -133,6 +133,7 @@ struct LaneEngine::OutputHost final : OutputContext {
   Metrics& metrics() noexcept override { return metrics_; }
   const Log& log() noexcept override { return log_; }
   size_t batch_bytes() const noexcept override { return component.output.batch_bytes.bytes; }
+  uint64_t shards() const noexcept override { return component.output.shards; }
   Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) override {
     return engine.shared_.net.http_channel(engine.lane_, config, metrics_);
   }

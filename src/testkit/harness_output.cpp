@@ -39,7 +39,7 @@ std::vector<StagedRequest> encode(OutputStage& stage, const Samples& samples) {
   for (const Sample& sample : samples) {
     INFO("sample " << sample.name);
     stage.append(sample);
-    CHECK(stage.taken() + stage.refused() == stage.batch_weight());
+    CHECK(stage.taken() + stage.refused() + stage.filtered_weight() == stage.batch_weight());
   }
   return stage.seal();
 }
@@ -194,7 +194,8 @@ void check_rework(OutputStage& stage, const OutputSubject& subject, const Staged
     for (const std::string& garbage :
          {std::string(payload.substr(0, payload.size() / 2)), std::string("\xff\xff\xff\xff"),
           std::string(), std::string(payload.size(), '\x2a')}) {
-      const auto made = output.rework({garbage, view.tenant, 1, view.parts, 0}, reason);
+      const auto made =
+          output.rework({garbage, view.tenant, view.format_version, view.parts, 0}, reason);
       if (made) {
         Weight sum;
         for (const ReworkedBody& body : made->bodies) {

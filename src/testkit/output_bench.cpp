@@ -5,8 +5,9 @@
 namespace tailrace::testkit {
 
 OutputBench::OutputBench(const PluginDescriptor& plugin, std::shared_ptr<const void> config,
-                         size_t batch_bytes, std::unique_ptr<Channel> channel)
+                         size_t batch_bytes, std::unique_ptr<Channel> channel, uint64_t shards)
     : batch_bytes_(batch_bytes),
+      shards_(shards),
       channel_(std::move(channel)),
       metrics_(registry_.scope(0, {{"component", "under_test"}})) {
   auto made = plugin.make_output(std::move(config), *this);
@@ -30,9 +31,9 @@ void OutputBench::append(const Batch& batch) {
   TR_CHECK(taken_ == batch.weight());
 }
 
-RequestBody& OutputBench::part(std::string_view tenant, uint64_t /*order_hash*/,
-                               size_t estimated_bytes, Weight weight, uint32_t& part) noexcept {
-  Open& open = open_[std::string(tenant)];
+RequestBody& OutputBench::part(std::string_view tenant, uint64_t order_hash, size_t estimated_bytes,
+                               Weight weight, uint32_t& part) noexcept {
+  Open& open = open_[{std::string(tenant), order_hash % shards_}];
   if (open.body != nullptr && !open.parts.empty() &&
       open.body->bytes() + estimated_bytes > batch_bytes_) {
     seal_one(std::string(tenant), open);
@@ -52,6 +53,11 @@ void OutputBench::refuse(Weight weight, std::string_view /*reason*/,
   taken_ += weight;
 }
 
+void OutputBench::filtered(Weight weight) noexcept {
+  filtered_ += weight;
+  taken_ += weight;
+}
+
 void OutputBench::seal_one(const std::string& tenant, Open& open) {
   SealedRequest request;
   request.tenant = tenant;
@@ -64,9 +70,9 @@ void OutputBench::seal_one(const std::string& tenant, Open& open) {
 }
 
 std::vector<SealedRequest> OutputBench::seal() {
-  for (auto& [tenant, open] : open_) {
+  for (auto& [key, open] : open_) {
     if (!open.parts.empty()) {
-      seal_one(tenant, open);
+      seal_one(key.first, open);
     }
   }
   return std::exchange(sealed_, {});

@@ -35,7 +35,8 @@ class OutputBench final : public OutputContext, private Requests {
  public:
   /// `channel` is what http_channel() gives, once.
   OutputBench(const PluginDescriptor& plugin, std::shared_ptr<const void> config,
-              size_t batch_bytes = 1 << 20, std::unique_ptr<Channel> channel = nullptr);
+              size_t batch_bytes = 1 << 20, std::unique_ptr<Channel> channel = nullptr,
+              uint64_t shards = 1);
 
   /// Why the output could not be made, or "".
   const std::string& error() const noexcept { return error_; }
@@ -46,6 +47,7 @@ class OutputBench final : public OutputContext, private Requests {
   /// Seals what is open; gives everything that was sealed since the last call, oldest first.
   std::vector<SealedRequest> seal();
   Weight refused() const noexcept { return refused_; }
+  Weight filtered_weight() const noexcept { return filtered_; }
 
   /// Sends a request and turns the lane until there is an answer. Nothing: none came.
   std::optional<Answer> send(const SealedRequest& request, uint32_t attempt = 0);
@@ -55,6 +57,7 @@ class OutputBench final : public OutputContext, private Requests {
   Metrics& metrics() noexcept override { return metrics_; }
   const Log& log() noexcept override { return log_; }
   size_t batch_bytes() const noexcept override { return batch_bytes_; }
+  uint64_t shards() const noexcept override { return shards_; }
   Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) override;
   MetricsRegistry& registry() noexcept { return registry_; }
   /// Destroys the output, as a reload does.
@@ -68,10 +71,12 @@ class OutputBench final : public OutputContext, private Requests {
   RequestBody& part(std::string_view tenant, uint64_t order_hash, size_t estimated_bytes,
                     Weight weight, uint32_t& part) noexcept override;
   void refuse(Weight weight, std::string_view reason, std::string_view example) noexcept override;
+  void filtered(Weight weight) noexcept override;
   void seal_one(const std::string& tenant, Open& open);
 
   std::string name_ = "under_test";
   size_t batch_bytes_;
+  uint64_t shards_;
   std::unique_ptr<Channel> channel_;
   ManualLane lane_;
   MetricsRegistry registry_;
@@ -79,10 +84,11 @@ class OutputBench final : public OutputContext, private Requests {
   Log log_{"output.under_test"};
   std::string error_;
   std::unique_ptr<Output> output_;
-  std::map<std::string, Open> open_;
+  std::map<std::pair<std::string, uint64_t>, Open> open_;  // by tenant and shard
   std::vector<SealedRequest> sealed_;
   Weight taken_;  // by parts and refusals of the batch in work
   Weight refused_;
+  Weight filtered_;
 };
 
 }  // namespace tailrace::testkit

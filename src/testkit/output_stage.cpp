@@ -13,6 +13,7 @@ void OutputStage::append(const Sample& sample) {
   lane_.arena().reset();
   taken_ = {};
   refused_ = {};
+  filtered_ = {};
   sample.with(lane_, [this](Batch& batch) {
     batch_weight_ = batch.weight();
     output_->append(batch, *this);
@@ -37,6 +38,10 @@ void OutputStage::refuse(Weight weight, std::string_view, std::string_view) noex
   refused_ += weight;
 }
 
+void OutputStage::filtered(Weight weight) noexcept {
+  filtered_ += weight;
+}
+
 std::vector<StagedRequest> OutputStage::seal() {
   std::vector<StagedRequest> sealed;
   for (auto& [tenant, open] : open_) {
@@ -45,6 +50,7 @@ std::vector<StagedRequest> OutputStage::seal() {
     }
     open.request.body_bytes = open.body->bytes();
     open.request.payload = open.body->seal(open.request.parts);
+    open.request.format_version = output_->format_version();
     open.request.left_bytes = open.body->bytes();
     sealed.push_back(std::move(open.request));
     open.request = StagedRequest();

@@ -24,7 +24,9 @@ struct StagedRequest {
   size_t body_bytes = 0;       ///< RequestBody::bytes() before the seal.
   size_t left_bytes = 0;       ///< The same after it.
 
-  SealedView view() const { return {payload.view(), tenant, 1, parts, 0}; }
+  uint32_t format_version = 1;
+
+  SealedView view() const { return {payload.view(), tenant, format_version, parts, 0}; }
 };
 
 /// An output on its own, for the harness: it takes batches and seals requests, and the test looks
@@ -41,6 +43,7 @@ class OutputStage final : public OutputContext, private Requests {
   // Of the last append.
   Weight taken() const noexcept { return taken_; }
   Weight refused() const noexcept { return refused_; }
+  Weight filtered_weight() const noexcept { return filtered_; }
   Weight batch_weight() const noexcept { return batch_weight_; }
 
   const std::string& name() const noexcept override { return name_; }
@@ -61,6 +64,7 @@ class OutputStage final : public OutputContext, private Requests {
   RequestBody& part(std::string_view tenant, uint64_t order_hash, size_t estimated_bytes,
                     Weight weight, uint32_t& part) noexcept override;
   void refuse(Weight weight, std::string_view reason, std::string_view example) noexcept override;
+  void filtered(Weight weight) noexcept override;
 
   std::string name_ = "under_test";
   FakeServer server_;
@@ -71,6 +75,7 @@ class OutputStage final : public OutputContext, private Requests {
   std::map<std::string, Open> open_;
   Weight taken_;
   Weight refused_;
+  Weight filtered_;
   Weight batch_weight_;
   std::unique_ptr<Output> output_;  // goes first
 };
