@@ -11,12 +11,15 @@
 #include "tailrace/input.h"
 
 #include "plugins/common/loki/push_reader.h"
+#include "plugins/common/receiver/reply_book.h"
 #include "plugins/inputs/loki_push/body_unpacker.h"
 #include "plugins/inputs/loki_push/loki_push_config.h"
 #include "plugins/inputs/loki_push/push_head.h"
-#include "plugins/inputs/loki_push/reply_book.h"
 
 namespace tailrace::inputs::loki_push {
+
+using common::receiver::Reply;
+using common::receiver::ReplyBook;
 
 /// Receives Loki's push API.
 ///

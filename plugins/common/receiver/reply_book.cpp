@@ -1,18 +1,19 @@
-#include "plugins/inputs/loki_push/reply_book.h"
+#include "plugins/common/receiver/reply_book.h"
 
 #include <algorithm>
 
-namespace tailrace::inputs::loki_push {
+namespace tailrace::common::receiver {
 
 class ReplyBook::PendingReply final : public Receipt {
  public:
   PendingReply(std::shared_ptr<ReplyBook> book, std::shared_ptr<HttpExchange> exchange,
-               int64_t deadline_ns, size_t body_bytes)
+               int64_t deadline_ns, size_t body_bytes, Reply settled)
       : Receipt(/*awaited=*/true, /*rereadable=*/false),
         book_(std::move(book)),
         exchange_(std::move(exchange)),
         deadline_ns_(deadline_ns),
-        body_bytes_(body_bytes) {
+        body_bytes_(body_bytes),
+        settled_(std::move(settled)) {
     book_->unsettled_bytes_ += body_bytes_;
   }
 
@@ -29,7 +30,7 @@ class ReplyBook::PendingReply final : public Receipt {
     book_->unsettled_bytes_ -= body_bytes_;
     switch (worst) {
       case Outcome::settled:
-        book_->answer(*this, {});
+        book_->answer(*this, settled_);
         break;
       case Outcome::refused:
         book_->answer(*this, {400, reason_.empty() ? "refused" : "refused: " + reason_});
@@ -49,6 +50,7 @@ class ReplyBook::PendingReply final : public Receipt {
   std::shared_ptr<HttpExchange> exchange_;
   int64_t deadline_ns_;
   size_t body_bytes_;
+  Reply settled_;
   std::string reason_;
 };
 
@@ -58,9 +60,11 @@ ReplyBook::ReplyBook(Lane& lane, Duration reply_timeout, Answer answer)
       answer_(std::move(answer)),
       timer_(lane.timer([this] { on_timer(); })) {}
 
-ReceiptRef ReplyBook::open(std::shared_ptr<HttpExchange> exchange, size_t body_bytes) {
-  auto* pending = new PendingReply(shared_from_this(), std::move(exchange),
-                                   clock_.monotonic_ns() + timeout_ns_, body_bytes);
+ReceiptRef ReplyBook::open(std::shared_ptr<HttpExchange> exchange, size_t body_bytes,
+                           Reply settled) {
+  auto* pending =
+      new PendingReply(shared_from_this(), std::move(exchange), clock_.monotonic_ns() + timeout_ns_,
+                       body_bytes, std::move(settled));
   pending->place = waiting_.insert(waiting_.end(), pending);
   pending->listed = true;
   if (timer_ != nullptr && !timer_->active()) {
@@ -108,4 +112,4 @@ void ReplyBook::close() {
   answer_ = nullptr;
 }
 
-}  // namespace tailrace::inputs::loki_push
+}  // namespace tailrace::common::receiver

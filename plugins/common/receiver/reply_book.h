@@ -11,13 +11,14 @@
 #include "tailrace/lane.h"
 #include "tailrace/receipt.h"
 
-namespace tailrace::inputs::loki_push {
+namespace tailrace::common::receiver {
 
-/// An answer of this input.
+/// An answer to a client.
 struct Reply {
   int status = 204;
   std::string text;
-  bool again = false;  ///< Send it again: with Retry-After.
+  bool again = false;    ///< Send it again: with Retry-After.
+  Headers headers = {};  ///< Further ones.
 };
 
 /// Clients that wait for the outcome of their bodies. Each is answered once: when its receipt is
@@ -29,8 +30,9 @@ class ReplyBook : public std::enable_shared_from_this<ReplyBook> {
   using Answer = std::function<void(HttpExchange&, const Reply&)>;
   ReplyBook(Lane& lane, Duration reply_timeout, Answer answer);
 
-  /// A receipt whose release answers the exchange; for a body of so many bytes.
-  ReceiptRef open(std::shared_ptr<HttpExchange> exchange, size_t body_bytes);
+  /// A receipt whose release answers the exchange (when all is settled: with `settled`); for a body
+  /// of so many bytes.
+  ReceiptRef open(std::shared_ptr<HttpExchange> exchange, size_t body_bytes, Reply settled = {});
   /// Answers everybody that still waits, and nobody afterwards.
   void close();
   size_t waiting() const noexcept { return waiting_.size(); }
@@ -53,4 +55,4 @@ class ReplyBook : public std::enable_shared_from_this<ReplyBook> {
   std::unique_ptr<Timer> timer_;
 };
 
-}  // namespace tailrace::inputs::loki_push
+}  // namespace tailrace::common::receiver
