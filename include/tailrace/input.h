@@ -90,6 +90,11 @@ class InputContext {
   virtual bool once() const noexcept = 0;
   /// Under `once`: this input (on this lane) has read all there is.
   virtual void finished() = 0;
+  /// The agent's own metrics, now. Brings the gauges of this lane up to date; those of other lanes
+  /// are as each has last updated its own.
+  virtual std::vector<OwnMetric> own_metrics() { return {}; }
+  /// Brings the gauges of this lane up to date.
+  virtual void update_own_gauges() {}
   /// For an input that fetches (a scrape).
   virtual Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) = 0;
   /// All lanes listen on one address (SO_REUSEPORT); port 0 becomes the same port for all lanes.

@@ -52,6 +52,22 @@ class Histogram {
 
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
+/// A picture of one of the agent's own metrics, all lanes added up.
+struct OwnMetric {
+  enum class Type : uint8_t { counter, gauge, histogram };
+  struct Sample {
+    MetricLabels labels;  ///< Sorted by name.
+    double value = 0;     ///< Counter, gauge.
+    std::vector<double> bounds;
+    std::vector<uint64_t> buckets;  ///< Cumulative, the last is +Inf.
+    double sum = 0;
+  };
+  std::string name;  ///< With the prefix.
+  std::string help;
+  Type type = Type::counter;
+  std::vector<Sample> samples;  ///< Sorted by labels.
+};
+
 /// Makes the counters of one component on one lane. The component's own labels (component_kind,
 /// component, type) are added by the engine. Asking twice for one name and labels gives the same
 /// object. Objects live as long as the agent.

@@ -115,9 +115,11 @@ const char* name_of(AdminServer::State state) {
 AdminServer::AdminServer(Lane& lane, MetricsRegistry& registry, Collect collect)
     : lane_(lane),
       registry_(registry),
-      process_metrics_(registry.scope(0, {})),
       collect_(std::move(collect)),
-      started_ns_(lane.clock().monotonic_ns()) {}
+      started_ns_(lane.clock().monotonic_ns()) {
+  // Whoever reads: the page here, or an input that ships our own metrics.
+  registry.on_read([&metrics = registry.scope(0, {})] { update_process_metrics(metrics); });
+}
 
 AdminServer::~AdminServer() = default;
 
@@ -213,7 +215,6 @@ void AdminServer::with_snapshot(const std::shared_ptr<HttpExchange>& exchange, A
 }
 
 void AdminServer::answer_metrics(HttpExchange& exchange) {
-  update_process_metrics(process_metrics_);
   exchange.reply(200, {{"content-type", kPrometheusTextType}},
                  to_prometheus_text(registry_.read()));
 }

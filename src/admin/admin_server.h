@@ -58,7 +58,6 @@ class AdminServer final : private HttpHandler {
 
   Lane& lane_;
   MetricsRegistry& registry_;
-  Metrics& process_metrics_;
   Collect collect_;
   State state_ = State::starting;
   int64_t started_ns_;

@@ -91,6 +91,7 @@ void MetricsRegistry::on_read(std::function<void()> refresh) {
 }
 
 std::vector<MetricsRegistry::Family> MetricsRegistry::read() {
+  std::lock_guard one_at_a_time(reading_);
   std::vector<std::function<void()>> refreshers;
   {
     std::lock_guard lock(mutex_);

@@ -17,28 +17,16 @@ namespace tailrace {
 /// reading all take the registry's lock.
 class MetricsRegistry {
  public:
-  enum class Type { counter, gauge, histogram };
-
-  struct Sample {
-    MetricLabels labels;  // sorted by name
-    double value = 0;     // counter, gauge: summed over lanes
-    std::vector<double> bounds;
-    std::vector<uint64_t> buckets;  // cumulative, the last is +Inf
-    double sum = 0;
-  };
-  struct Family {
-    std::string name;  // with the prefix
-    std::string help;
-    Type type;
-    std::vector<Sample> samples;  // sorted by labels
-  };
+  using Type = OwnMetric::Type;
+  using Sample = OwnMetric::Sample;
+  using Family = OwnMetric;
 
   /// A lane's door for one component, whose labels are added to every metric. Lives as long as the
   /// registry.
   Metrics& scope(uint32_t lane, MetricLabels component_labels);
 
   /// Something whose numbers are only known when asked (files on disk, a spool). Called with the
-  /// lock not held, before every read, on the reading thread.
+  /// lock not held, before every read, on the reading thread; one read at a time.
   void on_read(std::function<void()> refresh);
 
   /// Everything, sorted by name; lanes summed.
@@ -56,6 +44,7 @@ class MetricsRegistry {
     // (labels, lane) -> the cell
     std::map<std::pair<MetricLabels, uint32_t>, Cell*> cells;
   };
+  std::mutex reading_;  // refreshers write what has one writer
   std::mutex mutex_;
   std::map<std::string, FamilyState, std::less<>> families_;
   std::deque<std::unique_ptr<Cell>> cells_;

@@ -61,6 +61,11 @@ class LaneEngine::InputHost final : public InputContext, private Checkpoints {
       engine_.input_finished();
     }
   }
+  std::vector<OwnMetric> own_metrics() override {
+    engine_.update_gauges();
+    return engine_.shared_.registry.read();
+  }
+  void update_own_gauges() override { engine_.update_gauges(); }
   Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) override {
     return engine_.shared_.net.http_channel(engine_.lane_, config, metrics_);
   }
@@ -346,17 +351,25 @@ void LaneEngine::watch_stop() {
   }
 }
 
+void LaneEngine::update_gauges() {
+  for (auto& host : inputs_) {
+    host->input().update_gauges();
+  }
+  for (auto& [name, host] : outputs_) {
+    host->lane_output->update_gauges();
+  }
+}
+
 LaneSnapshot LaneEngine::snapshot() {
+  update_gauges();
   LaneSnapshot picture;
   picture.ledger = ledger_.rows();
   for (auto& host : inputs_) {
-    host->input().update_gauges();
     for (SourceStatus& source : host->input().sources()) {
       picture.sources.emplace_back(host->name(), std::move(source));
     }
   }
   for (auto& [name, host] : outputs_) {
-    host->lane_output->update_gauges();
     if (std::string complaint = host->lane_output->complaint(); !complaint.empty()) {
       picture.complaints.emplace_back(name, std::move(complaint));
     }

@@ -35,6 +35,8 @@ class LaneEngine {
   void on_finished(std::function<void()> done) { on_finished_ = std::move(done); }
   void begin_stop(std::chrono::milliseconds grace, std::function<void()> done);
   LaneSnapshot snapshot();
+  /// Brings the gauges of this lane's inputs and outputs up to date.
+  void update_gauges();
   const delivery::Ledger& ledger() const noexcept { return ledger_; }
 
  private:
