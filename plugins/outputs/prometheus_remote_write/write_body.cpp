@@ -91,11 +91,18 @@ void WriteBody::end_part() {
   pieces_.push_back({open_offset_, static_cast<uint32_t>(series_.size()) - open_offset_});
 }
 
-void WriteBody::append_samples(const MetricSeries* const* all, const int64_t* timestamps,
+void WriteBody::append_samples(const MetricSeries* const* series, const int64_t* timestamps,
                                const uint64_t* values, uint32_t count, size_t bound) {
-  TR_ASSERT(version_ == WriteVersion::v1 && count > 0);
+  TR_ASSERT(version_ == WriteVersion::v1);
   records_ += count;
-  char* to = series_.reserve(bound);
+  write_samples(series_, series, timestamps, values, count, bound);
+}
+
+void write_samples(codec::GrowingBuffer& buffer, const MetricSeries* const* all,
+                   const int64_t* timestamps, const uint64_t* values, uint32_t count,
+                   size_t bound) {
+  TR_ASSERT(count > 0);
+  char* to = buffer.reserve(bound);
   SampleField field(timestamps[0]);
   for (uint32_t i = 0; i < count; ++i) {
     if (i + kAhead < count) {
@@ -124,7 +131,7 @@ void WriteBody::append_samples(const MetricSeries* const* all, const int64_t* ti
     }
     --i;
   }
-  series_.advance_to(to);
+  buffer.advance_to(to);
 }
 
 void WriteBody::append_rows(std::span<const SeriesRow> rows) {

@@ -14,6 +14,11 @@
 
 namespace tailrace::outputs::prometheus_remote_write {
 
+/// Writes samples as 1.0's TimeSeries, each with the labels that its series has: behind each other
+/// into `to`. `bound` is at least what they take: their labels and kRowOverheadV1 each.
+void write_samples(codec::GrowingBuffer& to, const MetricSeries* const* series,
+                   const int64_t* timestamps, const uint64_t* values, uint32_t count, size_t bound);
+
 /// An open write request, of the version that was current when it was begun.
 ///
 ///   body.begin_part(part);
@@ -29,8 +34,7 @@ class WriteBody final : public RequestBody {
   common::prom::WriteVersion version();
 
   void begin_part(uint32_t part);
-  /// 1.0 only: samples as they are, each series with the labels that it has. `bound` is at least
-  /// what they take: their labels and kRowOverheadV1 each.
+  /// 1.0 only; see write_samples().
   void append_samples(const MetricSeries* const* series, const int64_t* timestamps,
                       const uint64_t* values, uint32_t count, size_t bound);
   void append_rows(std::span<const common::prom::SeriesRow> rows);
