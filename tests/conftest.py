@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.agent import Agent  # noqa: E402
 from harness.fake_loki import FakeLoki  # noqa: E402
+from harness.fake_receiver import FakeReceiver  # noqa: E402
 from harness.kubelet import KubeletLogs  # noqa: E402
 
 
@@ -61,3 +62,11 @@ def second_loki():
 def node(tmp_path):
     """A node's container logs."""
     return KubeletLogs(tmp_path / "node")
+
+
+@pytest.fixture
+def receiver():
+    """A receiver of remote write."""
+    server = FakeReceiver()
+    yield server
+    server.close()
