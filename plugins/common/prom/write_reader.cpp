@@ -310,7 +310,8 @@ Result<WriteTotals> WriteReader::check(WriteVersion version, std::string_view bo
       totals.samples += series.samples.size();
       totals.histograms += series.histograms.size();
       totals.exemplars += series.exemplars.size();
-      totals.bytes += series.labels.size() + kRowOverheadV1;
+      totals.bytes += series.labels.size() +
+                      kRowOverheadV1 * (1 + series.samples.size() + series.histograms.size());
       if (scratch_.reserved_bytes() > kScratchBytes || totals.series % 256 == 0) {
         scratch_.reset(kScratchBytes);
       }
