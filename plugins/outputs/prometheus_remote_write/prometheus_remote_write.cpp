@@ -99,11 +99,14 @@ void RemoteWriteOutput::append(const Batch& any, Requests& requests) noexcept {
                        batch.size > 0 && metadata_.begin_batch(batch.series[0]->hash);
   last_family_ = nullptr;
   const bool with_exemplars = config_->send_exemplars && !batch.exemplars.empty();
-  if (shards_ == 1 && !labeler_.changes_anything() && !with_exemplars && batch.histograms.empty() &&
+  uint32_t first = 0;
+  if (shards_ == 1 && !labeler_.changes_anything() && !with_exemplars &&
       memory_->version() == WriteVersion::v1) {
     append_plain(batch, requests);
-  } else {
-    append_any(batch, requests);
+    first = batch.size;
+  }
+  if (first < batch.records() || with_exemplars) {
+    append_any(batch, first, requests);
   }
 }
 
@@ -183,14 +186,15 @@ void RemoteWriteOutput::add_row(const MetricSeries& series, SeriesRow row) {
   groups_.add(tenant, hash % shards_, row);
 }
 
-void RemoteWriteOutput::append_any(const MetricBatch& batch, Requests& requests) {
+void RemoteWriteOutput::append_any(const MetricBatch& batch, uint32_t first, Requests& requests) {
   const bool histograms = config_->send_native_histograms || memory_->version() == WriteVersion::v2;
   exemplars_.assign(config_->send_exemplars ? batch.exemplars : std::span<const ExemplarRow>());
-  uint32_t done = 0;
+  uint32_t done = first;
   const uint32_t records = batch.records();
   // Chunks of as many rows as there are shards for: each gets parts of about the usual size.
   const uint64_t chunk = std::min<uint64_t>(chunk_rows_ * shards_, 16 * kChunkRows);
-  for (uint32_t from = 0; from < records || !exemplars_.empty();) {
+  uint32_t from = first;
+  do {
     const auto to = static_cast<uint32_t>(std::min<uint64_t>(records, from + chunk));
     groups_.clear();
     for (uint32_t i = from; i < to; ++i) {
@@ -226,10 +230,7 @@ void RemoteWriteOutput::append_any(const MetricBatch& batch, Requests& requests)
       done = to;
     }
     from = to;
-    if (to == records) {
-      break;
-    }
-  }
+  } while (from < records);
 }
 
 /// Exemplars whose series has no sample here go as Prometheus sends all of them: by themselves.

@@ -52,7 +52,9 @@ class RemoteWriteOutput final : public Output {
 
   /// Samples of series that are sent as they came: the short way.
   void append_plain(const MetricBatch& batch, Requests& requests);
-  void append_any(const MetricBatch& batch, Requests& requests);
+  /// Records from `first` on (histograms behind the samples), and the exemplars, by the general
+  /// way.
+  void append_any(const MetricBatch& batch, uint32_t first, Requests& requests);
   /// Appends a run of rows of one tenant and shard, in as many parts as it takes. `done` counts the
   /// batch's records whose weight is given away.
   void append_group(const MetricBatch& batch, const RowGroups::Group& group, uint32_t& done,
