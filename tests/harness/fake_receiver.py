@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 from harness import remote_write_wire as wire
-from harness.waiting import wait_until
+from harness.waiting import pause, wait_until
 
 
 class Request(NamedTuple):
@@ -83,7 +83,7 @@ class FakeReceiver:
                 self.complaints.append(str(error))
                 answer = (400, {}, str(error).encode())
             if answer is None:
-                time.sleep(self.delay)
+                pause(self.delay)
                 extra = self._store(kind, series)
             else:
                 status, extra, *rest = answer
