@@ -50,6 +50,8 @@ void Entries::set_series(uint32_t id, std::string_view encoded, uint64_t hash,
 void Entries::set_alias(uint32_t id, uint32_t owner) {
   entries_[id].flags |= Entry::kAlias;
   aliases_[id] = owner;
+  entries_[owner].flags |= Entry::kHasAlias;
+  text_pages_.try_emplace(owner, entries_[owner].seen);
 }
 
 void Entries::kill(uint32_t id) noexcept {
@@ -98,6 +100,13 @@ void Entries::compact() {
     }
   }
   aliases_ = std::move(aliases);
+  std::unordered_map<uint32_t, uint32_t> text_pages;
+  for (const auto& [owner, page] : text_pages_) {
+    if (ids[owner] != kNoId) {
+      text_pages.emplace(ids[owner], page);
+    }
+  }
+  text_pages_ = std::move(text_pages);
   first = renamed(first, ids);
   // `next` names entries by their old ids; those of dead ones, whose own `next` the loop needs,
   // are still there behind `live`, or were overwritten: then the neighbour is as good a guess.

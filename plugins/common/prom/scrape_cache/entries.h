@@ -35,10 +35,11 @@ struct Entry {
     kHistogram = 128,    ///< Its last sample was a native histogram.
     kTypeLine = 256,     ///< A kMeta that is a `# TYPE` line.
     kCreatedLine = 512,  ///< A `_created` series of OpenMetrics.
+    kHasAlias = 1024,    ///< Other texts mean the same series; see Entries::text_page.
   };
   /// With one of these a line does not take the shortest way.
   static constexpr uint16_t kSlow =
-      kDropped | kMeta | kAlias | kDead | kExplicit | kNoSample | kHistogram;
+      kDropped | kMeta | kAlias | kDead | kExplicit | kNoSample | kHistogram | kHasAlias;
 
   const char* text = nullptr;
   uint32_t text_size = 0;
@@ -86,6 +87,9 @@ class Entries {
   /// Makes an entry another text of the series that `owner` has.
   void set_alias(uint32_t id, uint32_t owner);
   uint32_t owner_of(uint32_t alias) const { return aliases_.at(alias); }
+  /// Of an entry that others are aliases of: the last page that had its own text. (Its `seen` is
+  /// that of the series.)
+  uint32_t& text_page(uint32_t owner) { return text_pages_[owner]; }
 
   /// Forgets an entry. Its series stays where it is until compact().
   void kill(uint32_t id) noexcept;
@@ -122,7 +126,8 @@ class Entries {
   TextStore encodings_;
   IdTable by_text_;
   IdTable by_series_;
-  std::unordered_map<uint32_t, uint32_t> aliases_;
+  std::unordered_map<uint32_t, uint32_t> aliases_;                          // to owners
+  std::unordered_map<uint32_t, uint32_t> text_pages_;                       // of owners
   std::unordered_map<std::string_view, std::unique_ptr<Family>> families_;  // keys: their names
   uint32_t dead_ = 0;
 };

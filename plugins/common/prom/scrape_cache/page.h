@@ -162,6 +162,7 @@ class ScrapeCache::Impl {
   PageFormat format_ = PageFormat::text;
   int64_t timestamp_ = 0;
   uint32_t page_ = 0;
+  uint32_t last_good_page_ = 0;
   uint32_t last_ = kNoId;
   bool ended_ = false;  // by `# EOF`, or what counts as the end
   bool failed_ = false;

@@ -43,6 +43,11 @@ void ScrapeCache::Impl::found(uint32_t text_id, const FoundSample& sample) {
   const bool is_explicit = sample.has_timestamp && options_.honor_timestamps;
   const uint32_t id = owner(text_id);
   Entry& entry = entries_[id];
+  if (text_entry.has(Entry::kHasAlias)) {
+    uint32_t& text_page = entries_.text_page(text_id);
+    counts_.added += text_page < last_good_page_ ? 1 : 0;  // its text is new again
+    text_page = page_;
+  }
   text_entry.seen = id == text_id ? text_entry.seen : page_;
   if (is_explicit && sample.timestamp > timestamp_ + kMostAheadMs) {
     ++counts_.out_of_bounds;
@@ -61,7 +66,9 @@ void ScrapeCache::Impl::found(uint32_t text_id, const FoundSample& sample) {
     return;
   }
   ++sampled_;
-  live_again_ += entry.flags & Entry::kLive;
+  // One that gets a timestamp of its own now may be marked stale all the same: see good_row().
+  const bool stays_live = !is_explicit || options_.track_timestamps_staleness;
+  live_again_ += stays_live ? entry.flags & Entry::kLive : 0;
   entry.seen = page_;
   entry.flags &= static_cast<uint16_t>(~(Entry::kNoSample | Entry::kExplicit | Entry::kHistogram));
   entry.value = sample.value;

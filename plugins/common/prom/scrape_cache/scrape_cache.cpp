@@ -114,6 +114,7 @@ bool ScrapeCache::Impl::finish() {
   if (failed_) {
     return false;
   }
+  last_good_page_ = page_;
   bytes_left_ = counts_.bytes;
   prepare_walk(Walk::good);
   return true;
