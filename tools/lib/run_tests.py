@@ -1,4 +1,4 @@
-"""The stages of tools/test: checks, builds, unit tests, end-to-end tests, sanitizers.
+"""The stages of tools/test: checks, builds, unit tests, end-to-end tests, clang-tidy, sanitizers.
 
 The last line is `N passed, N failed`, summed over all stages; the exit status agrees with it.
 """
@@ -10,10 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lib.builds import BuildFailed, build  # noqa: E402
-from lib.checks import run_check, run_clang_format, run_clang_tidy  # noqa: E402
+from lib.checks import run_check, run_clang_format  # noqa: E402
 from lib.outcome import Outcome  # noqa: E402
 from lib.tree import TOP  # noqa: E402
 from lib.suites import run_e2e, run_unit_tests  # noqa: E402
+from lib.tidy import run_clang_tidy, run_clang_tidy_advice  # noqa: E402
 
 # Rooms whose code is used by more than one thread.
 THREADED = ("base", "loop", "delivery", "pipeline")
@@ -35,6 +36,8 @@ def stages(options):
         return
     if options.tidy:
         yield "clang-tidy", run_clang_tidy
+    if options.advice:
+        yield "clang-tidy's advice", run_clang_tidy_advice
     if not options.sanitize:
         return
     yield "build ASan+UBSan", lambda: build("asan")
@@ -59,7 +62,9 @@ def run_stage(title, function):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tools/test", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="tools/test", description=__doc__,
+        epilog="TAILRACE_JOBS=N in the environment: so many compilers at a time, not one a core.")
     parser.add_argument("--quick", action="store_true",
                         help="one build, no slow tests, no sanitizers")
     parser.add_argument("--live", action="store_true",
@@ -68,7 +73,10 @@ def main():
     parser.add_argument("--sanitize", action="store_true",
                         help="also build and test under ASan+UBSan and TSan")
     parser.add_argument("--tidy", action="store_true",
-                        help="also run clang-tidy, which takes longer than everything else")
+                        help="also run the checks of clang-tidy that .clang-tidy calls errors")
+    parser.add_argument("--advice", action="store_true",
+                        help="also print clang-tidy's advice, file by file, which takes longer than "
+                             "everything else; only errors fail")
     parser.add_argument("--only", action="append", metavar="WORD",
                         help="only stages with WORD in their title")
     options = parser.parse_args()
