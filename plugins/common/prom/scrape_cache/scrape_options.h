@@ -38,7 +38,8 @@ struct PageOptions {
   bool native_histograms = false;
   /// The classic part of what is also a native histogram is kept.
   bool always_classic_histograms = false;
-  /// Classic histograms become native ones with custom buckets.
+  /// convert_classic_histograms_to_nhcb. Has no effect: classic histograms stay classic ones, so
+  /// whoever sets it should say so to the user.
   bool classic_to_custom_buckets = false;
   uint64_t body_size_limit = 0;
   uint64_t sample_limit = 0;
