@@ -58,7 +58,7 @@ struct CrashFs::Disk {
   std::optional<uint64_t> capacity;
   std::string unreadable;
   std::set<uint64_t> lies;
-  std::set<Kind> kinds_of_lies;
+  std::vector<std::pair<Kind, std::string>> kinds_of_lies;  // with a part of the path
 
   /// What an operation meets. With `cut` it has begun and takes effect as far as its kind can.
   struct Verdict {
@@ -91,8 +91,12 @@ struct CrashFs::Disk {
         return {Error{*code, path + ": injected failure"}, false, false};
       }
     }
-    return {std::nullopt, false,
-            lies.count(operation.sync_number) != 0 || kinds_of_lies.count(kind) != 0};
+    const bool lie =
+        lies.count(operation.sync_number) != 0 ||
+        std::ranges::any_of(kinds_of_lies, [&](const auto& lied_about) {
+          return lied_about.first == kind && path.find(lied_about.second) != std::string::npos;
+        });
+    return {std::nullopt, false, lie};
   }
 
   Folder* folder_for(const std::string& path) {
@@ -405,9 +409,9 @@ void CrashFs::lie_about_sync(uint64_t sync_number) {
   disk_->lies.insert(sync_number);
 }
 
-void CrashFs::lie_about_syncs(Operation::Kind kind) {
+void CrashFs::lie_about_syncs(Operation::Kind kind, std::string part_of_path) {
   std::lock_guard lock(disk_->mutex);
-  disk_->kinds_of_lies.insert(kind);
+  disk_->kinds_of_lies.emplace_back(kind, std::move(part_of_path));
 }
 
 void CrashFs::on_operation(std::function<void(const Operation&)> watcher) {

@@ -89,8 +89,8 @@ class CrashFs final : public loop::FileLayer {
   /// This sync says that it worked and does nothing, as in a build from which it was taken out. A
   /// test that still passes does not test it.
   void lie_about_sync(uint64_t sync_number);
-  /// The same for all syncs of a kind: sync_file or sync_folder.
-  void lie_about_syncs(Operation::Kind kind);
+  /// The same for all syncs of a kind (sync_file or sync_folder) whose path contains this text.
+  void lie_about_syncs(Operation::Kind kind, std::string part_of_path = {});
 
   /// Called before each operation takes effect, on its thread; may block.
   void on_operation(std::function<void(const Operation&)> watcher);
