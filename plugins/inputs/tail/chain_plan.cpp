@@ -18,7 +18,9 @@ bool same_file(const PlanFile& file, const CheckpointRow& row) {
 }
 
 bool same_content(const PlanFile& file, const CheckpointRow& row) {
-  const bool telling = row.format != Format::raw || row.fingerprint.size >= kTellingBytes;
+  const bool has_times = row.format == Format::cri || row.format == Format::docker;
+  const bool telling =
+      has_times || row.fingerprint.size >= kTellingBytes || file.mtime_ns == row.mtime_ns;
   return telling && (file.gzip || file.size >= row.point.offset) &&
          file.mtime_ns >= row.mtime_ns - kCoarseTimes && row.fingerprint.matches(file.head);
 }
@@ -82,19 +84,21 @@ class Plan {
     if (policy_.start_at_end) {
       return named && !file.gzip ? PlanStep::Kind::end : PlanStep::Kind::skip;
     }
-    if (!named &&
-        (!policy_.read_rotated || (newest_begun_ && i < *newest_begun_) || older_than_lost(file))) {
-      return PlanStep::Kind::skip;
+    if (named) {
+      return PlanStep::Kind::begin;
     }
-    return PlanStep::Kind::begin;
+    const bool done =
+        newest_begun_ ? i < *newest_begun_ : older_than_lost(file) || was_never_ours(file);
+    return done || !policy_.read_rotated ? PlanStep::Kind::skip : PlanStep::Kind::begin;
+  }
+
+  bool was_never_ours(const PlanFile& file) const {
+    return file.mtime_ns < policy_.since_ns - kCoarseTimes;
   }
 
   /// Nothing of what we have begun is there any more (or it was written anew in place). What was
   /// last written before the lost file was is older than it.
   bool older_than_lost(const PlanFile& file) const {
-    if (newest_begun_) {
-      return false;
-    }
     if (policy_.known_mtime_ns != 0 && file.mtime_ns <= policy_.known_mtime_ns) {
       return true;
     }

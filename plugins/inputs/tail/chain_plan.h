@@ -30,6 +30,9 @@ struct PlanPolicy {
   /// When what we have read of this source before was last written (0: nothing was). Counts when
   /// none of it is left: what was not written since is older.
   int64_t known_mtime_ns = 0;
+  /// Since when the source is ours. Counts when we have begun nothing of it: what rotations have
+  /// put aside and was last written before that was never ours.
+  int64_t since_ns = 0;
 };
 
 /// What is to be done with a file.
@@ -48,7 +51,9 @@ struct PlanStep {
 /// Decides which files of a source are read, and from where.
 ///
 /// Rests on one rule: a predecessor is finished before its successor is begun. So what is older
-/// than a file that was begun is done with, and what is newer was never seen.
+/// than a file that was begun is done with, and what is newer was never seen. Where nothing was
+/// begun, times tell: a file without a row that was written since we read here is a predecessor
+/// that we owe.
 ///
 /// `rows` are checkpoints that no open file has. They are matched by inode and content first, then
 /// by content alone (a gzipped or copied file), one file each.

@@ -71,6 +71,11 @@ TEST_CASE("chain plan: a gzipped or copied file is found by its content") {
   const CheckpointRow little = row(1, short_head, 20);
   CHECK(kinds(plan_chain({file(7, short_head), file(3, kHeadC, false)}, {&little}, {})) ==
         std::vector{Kind::begin, Kind::begin});
+  // What compresses a file gives its time to the result.
+  CheckpointRow same_time = little;
+  same_time.mtime_ns = 100;
+  CHECK(kinds(plan_chain({file(7, short_head, true, true), file(3, kHeadC, false)}, {&same_time},
+                         {})) == std::vector{Kind::resume, Kind::begin});
 }
 
 TEST_CASE("chain plan: an inode that was used again, or a shorter file, is not the same") {
@@ -89,6 +94,29 @@ TEST_CASE("chain plan: when nothing of what was begun is left, age tells what is
   CHECK(kinds(plan_chain({old_one, new_one}, {&a}, {})) == std::vector{Kind::skip, Kind::begin});
   CHECK(kinds(plan_chain({old_one, new_one}, {}, {.known_mtime_ns = 150})) ==
         std::vector{Kind::skip, Kind::begin});
+}
+
+TEST_CASE("chain plan: what was put aside before the path was ours is left alone") {
+  constexpr int64_t kHour = 3'600'000'000'000;
+  PlanFile old_one = file(1, kHeadA);
+  PlanFile new_one = file(2, kHeadB);
+  old_one.mtime_ns = 10 * kHour;
+  new_one.mtime_ns = 12 * kHour;
+  PlanFile current = file(3, kHeadC, false);
+  current.mtime_ns = 10 * kHour;
+  const PlanPolicy policy{.since_ns = 11 * kHour};
+  CHECK(kinds(plan_chain({old_one, new_one, current}, {}, policy)) ==
+        std::vector{Kind::skip, Kind::begin, Kind::begin});
+  // Names that a pattern finds are read whatever their age.
+  PlanFile wanted = old_one;
+  wanted.wanted = true;
+  CHECK(kinds(plan_chain({wanted, current}, {}, policy)) == std::vector{Kind::begin, Kind::begin});
+  // What is newer than a file that we have begun is ours, whatever its time says.
+  const CheckpointRow a = row(1, kHeadA, 100);
+  PlanFile copied = new_one;
+  copied.mtime_ns = 1;
+  CHECK(kinds(plan_chain({old_one, copied, current}, {&a}, policy)) ==
+        std::vector{Kind::resume, Kind::begin, Kind::begin});
 }
 
 TEST_CASE("chain plan: open files go on, files that a pattern names are never taken for done") {

@@ -44,7 +44,7 @@ struct CheckpointRow {
 /// (its number changes at a reboot). `twin` tells apart two files whose identities are the same:
 /// equal beginnings and one inode number on two filesystems.
 std::string checkpoint_key(uint64_t inode, const Fingerprint& fingerprint, uint32_t twin);
-/// The row that is no file's: it says that this input has run before.
+/// The row that is no file's: it says that this input has run before, with which patterns (Since).
 inline constexpr std::string_view kStartedKey = "started";
 
 std::string encode_row(const CheckpointRow& row);

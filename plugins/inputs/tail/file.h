@@ -40,6 +40,7 @@ struct File {
   std::string label_path;  // that its labels are made from
   std::array<LabelsPtr, kStreams> labels;  // made when the format is known
   Fingerprint fingerprint;
+  bool has_line = false;  // it held a whole line (or a whole fingerprint) when it was opened
   FramingState framing;
   bool gzip = false;
   std::unique_ptr<GzipContent> content;  // of a gzip file

@@ -9,6 +9,24 @@
 
 namespace tailrace::inputs::tail {
 
+namespace {
+
+/// A row says that what is older is done with. A rotated file without a whole line has no row yet,
+/// but lines may come late.
+bool follows_unknown(const File& file) {
+  for (const auto& older : file.source->files) {
+    if (older.get() == &file) {
+      return false;
+    }
+    if (older->key.empty() && older->elder.expired() && !older->wanted && !older->gone) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 CheckpointRow make_row(const File& file, const ReplayPoint& point) {
   CheckpointRow row;
   row.format = file.framing.format;
@@ -29,12 +47,26 @@ CheckpointRow make_row(const File& file, const ReplayPoint& point) {
   return row;
 }
 
-FileCheckpoints::FileCheckpoints(Checkpoints& rows, Lane& lane) : rows_(rows), lane_(lane) {}
+namespace {
+
+std::string encode(const File& file, bool finished = false) {
+  CheckpointRow row = make_row(file, file.settled_point());
+  row.finished = finished;
+  return encode_row(row);
+}
+
+}  // namespace
+
+FileCheckpoints::FileCheckpoints(const std::vector<std::string>& include, Checkpoints& rows,
+                                 Lane& lane)
+    : include_(include), rows_(rows), lane_(lane) {}
 
 Status FileCheckpoints::load() {
+  std::string_view started;
   for (const auto& [key, value] : rows_.at_start()) {
     first_start_ = false;
     if (key == kStartedKey) {
+      started = value;
       continue;
     }
     auto row = decode_row(value);
@@ -49,13 +81,13 @@ Status FileCheckpoints::load() {
     by_path_.emplace(left->row.real_path, left);
     keys_.insert(key);
   }
+  since_.emplace(include_, started, lane_.clock().wall_ns());
   return {};
 }
 
-void FileCheckpoints::note_start() {
-  if (first_start_ && lane_.id() == 0) {
-    rows_.put(std::string(kStartedKey), "1");
-  }
+void FileCheckpoints::note_start(std::function<void()> done) {
+  flush();
+  rows_.put_durable(std::string(kStartedKey), since_->encode(), std::move(done));
 }
 
 std::vector<FileCheckpoints::LeftRow*> FileCheckpoints::left_for(const std::string& real_path,
@@ -89,9 +121,20 @@ std::vector<FileCheckpoints::LeftRow*> FileCheckpoints::left() {
   return found;
 }
 
-void FileCheckpoints::claim(LeftRow& row, File& file) {
-  row.claimed = true;
-  file.key = row.key;
+void FileCheckpoints::claim(LeftRow& left, File& file, std::string_view head) {
+  left.claimed = true;
+  file.key = left.key;
+  // The key grows with a short file, and a crash may come between the new row and the end of the
+  // old one.
+  const auto [begin, end] = by_inode_.equal_range(left.row.inode);
+  for (auto entry = begin; entry != end; ++entry) {
+    LeftRow& other = *entry->second;
+    if (!other.claimed && other.row.real_path == left.row.real_path &&
+        other.row.fingerprint.size < left.row.fingerprint.size &&
+        other.row.fingerprint.matches(head)) {
+      drop(other);
+    }
+  }
 }
 
 void FileCheckpoints::drop(LeftRow& row) {
@@ -100,15 +143,19 @@ void FileCheckpoints::drop(LeftRow& row) {
   rows_.erase(row.key);
 }
 
-void FileCheckpoints::keep_finished(LeftRow& row, Source& source) {
+void FileCheckpoints::keep_finished(LeftRow& left, Source& source) {
+  source.known_mtime_ns = std::max(source.known_mtime_ns, left.row.mtime_ns);
   const bool has_newer =
       std::ranges::any_of(source.files, [](const auto& file) { return !file->key.empty(); });
   if (has_newer) {
-    drop(row);
+    drop(left);
     return;
   }
-  row.claimed = true;
-  source.finished_keys.push_back(row.key);
+  left.claimed = true;
+  if (!std::exchange(left.row.finished, true)) {
+    rows_.put(left.key, encode_row(left.row));
+  }
+  source.finished_keys.push_back(left.key);
 }
 
 void FileCheckpoints::mark(File& file) {
@@ -134,11 +181,10 @@ void FileCheckpoints::flush() {
   for (File* file : std::exchange(dirty_, {})) {
     file->dirty = false;
     // What a truncation has left to a copy is the elder's until it is safe.
-    if (file->fingerprint.size == 0 || !file->elder.expired()) {
+    if (file->fingerprint.size == 0 || !file->elder.expired() || follows_unknown(*file)) {
       continue;
     }
-    std::string value = encode(*file);
-    rows_.put(file->key, std::move(value));
+    write(*file);
   }
 }
 
@@ -163,46 +209,49 @@ void FileCheckpoints::finish(File& file, bool is_newest) {
     return;
   }
   forget(file);
-  std::string value = encode(file, true);
-  rows_.put(file.key, std::move(value));
+  write(file, true);
   file.source->finished_keys.push_back(file.key);
 }
 
 void FileCheckpoints::write_durably(File& file, std::function<void()> done) {
-  std::string value = encode(file);
-  rows_.put_durable(file.key, std::move(value), std::move(done));
+  const Keys stale = choose_key(file);
+  rows_.put_durable(file.key, encode(file), std::move(done));
+  erase_keys(stale);
 }
 
-std::string FileCheckpoints::encode(File& file, bool finished) {
-  choose_key(file);
-  CheckpointRow row = make_row(file, file.settled_point());
-  row.finished = finished;
-  return encode_row(row);
+void FileCheckpoints::write(File& file, bool finished) {
+  const Keys stale = choose_key(file);
+  rows_.put(file.key, encode(file, finished));
+  erase_keys(stale);
+}
+
+void FileCheckpoints::erase_keys(const Keys& keys) {
+  for (const std::string& key : keys) {
+    keys_.erase(key);
+    rows_.erase(key);
+  }
 }
 
 /// The key follows the fingerprint, which grows with a short file.
-void FileCheckpoints::choose_key(File& file) {
+FileCheckpoints::Keys FileCheckpoints::choose_key(File& file) {
   if (!file.key.empty() && file.fingerprint == file.key_fingerprint) {
-    return;
+    return {};
   }
   for (uint32_t twin = 0;; ++twin) {
     std::string key = checkpoint_key(file.id.inode, file.fingerprint, twin);
     if (key != file.key && !keys_.insert(key).second) {
       continue;  // an equal beginning, and the same inode number on another filesystem
     }
+    Keys stale;
     if (file.key.empty()) {
       // The first row of a file that was just begun: no other of its source is newer.
-      for (const std::string& old : std::exchange(file.source->finished_keys, {})) {
-        keys_.erase(old);
-        rows_.erase(old);
-      }
+      stale = std::exchange(file.source->finished_keys, {});
     } else if (key != file.key) {
-      keys_.erase(file.key);
-      rows_.erase(file.key);
+      stale.push_back(file.key);
     }
     file.key = std::move(key);
     file.key_fingerprint = file.fingerprint;
-    return;
+    return stale;
   }
 }
 

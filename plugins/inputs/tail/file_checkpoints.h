@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 
 #include "plugins/inputs/tail/checkpoint_row.h"
 #include "plugins/inputs/tail/file.h"
+#include "plugins/inputs/tail/since.h"
 
 namespace tailrace::inputs::tail {
 
@@ -23,13 +25,16 @@ CheckpointRow make_row(const File& file, const ReplayPoint& point);
 /// Lane: the input's.
 class FileCheckpoints {
  public:
-  FileCheckpoints(Checkpoints& rows, Lane& lane);
+  FileCheckpoints(const std::vector<std::string>& include, Checkpoints& rows, Lane& lane);
 
   /// Reads what an earlier run has left. Errors: unsupported for rows of a newer version.
   Status load();
   /// No run of this input came before.
   bool first_start() const noexcept { return first_start_; }
-  void note_start();
+  /// Since when which paths are ours. After load().
+  const Since& since() const noexcept { return *since_; }
+  /// Writes the marked rows together with the table of `since`, and calls back when they are safe.
+  void note_start(std::function<void()> done);
 
   /// A row that an earlier run has left. Once it is claimed, an open file has it.
   struct LeftRow {
@@ -40,11 +45,12 @@ class FileCheckpoints {
   /// Rows that no file has: those of this path, and those of these inodes.
   std::vector<LeftRow*> left_for(const std::string& real_path, const std::vector<ino_t>& inodes);
   std::vector<LeftRow*> left();
-  void claim(LeftRow& row, File& file);
+  /// `head`: how the file begins. Rows that are left of when it was shorter go.
+  void claim(LeftRow& left, File& file, std::string_view head);
   void drop(LeftRow& row);
-  /// A row of a closed file goes when a file of its source gets its first row, or at once when one
-  /// has a row.
-  void keep_finished(LeftRow& row, Source& source);
+  /// Nothing more comes of the row's file. The row tells what else was read, what is older, until a
+  /// file of its source gets its first row; it goes at once when one has a row.
+  void keep_finished(LeftRow& left, Source& source);
 
   /// The file's row is to be written at the end of the turn.
   void mark(File& file);
@@ -61,13 +67,19 @@ class FileCheckpoints {
   void write_at_once() noexcept { at_once_ = true; }
 
  private:
+  using Keys = std::vector<std::string>;
   void forget(File& file) noexcept;
-  std::string encode(File& file, bool finished = false);
-  void choose_key(File& file);
+  void write(File& file, bool finished = false);
+  /// Gives the rows that go when the file's row is written. They go after it: whatever moment
+  /// becomes durable, the file has a row in it.
+  Keys choose_key(File& file);
+  void erase_keys(const Keys& keys);
 
+  const std::vector<std::string>& include_;
   Checkpoints& rows_;
   Lane& lane_;
   bool first_start_ = true;
+  std::optional<Since> since_;
   bool at_once_ = false;
   std::vector<std::unique_ptr<LeftRow>> left_;
   std::unordered_multimap<ino_t, LeftRow*> by_inode_;

@@ -71,18 +71,10 @@ void LeftRows::give_up(FileCheckpoints::LeftRow& left) {
   const CheckpointRow& row = left.row;
   const auto source = catalog_.sources().find(row.real_path);
   const bool replaced = source != catalog_.sources().end();
-  if (row.finished) {
-    if (replaced) {
-      checkpoints_.keep_finished(left, *source->second);
-    } else {
-      checkpoints_.drop(left);
-    }
-    return;
-  }
   const uint64_t unread = row.size > row.point.offset ? row.size - row.point.offset : 0;
   // A file that was deleted together with its path after all we saw of it was safe is no loss that
   // we know of. One that was replaced was rotated away, and probably had more.
-  if (unread != 0 || replaced) {
+  if (!row.finished && (unread != 0 || replaced)) {
     stats_.lost_rotations.increment();
     context_.feed().lost({1, unread}, "lost_rotation", false);
     context_.log().error(
@@ -92,7 +84,12 @@ void LeftRows::give_up(FileCheckpoints::LeftRow& left) {
                     "downtimes shorter",
                     row.real_path, row.inode, row.point.offset, row.size));
   }
-  checkpoints_.drop(left);
+  if (replaced) {
+    // Its older siblings may be there still: the row keeps telling that they were read.
+    checkpoints_.keep_finished(left, *source->second);
+  } else {
+    checkpoints_.drop(left);
+  }
 }
 
 }  // namespace tailrace::inputs::tail

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +68,10 @@ class Lifecycle final : public ReaderListener, public CatalogListener, public Re
   void wake(File& file);
   void watch_over(File& file);
   void advance(Source& source);
+  bool waits_for_restart(Source& source);
+  void advance_restarts();
+  bool was_restarted(const Source& source) const;
+  Source* find(const std::optional<std::string>& real_path) const;
   void begin(File& file, File* predecessor);
   void hand_over(File& from, File& to);
   /// True while the file needs more ticks.
@@ -93,6 +99,7 @@ class Lifecycle final : public ReaderListener, public CatalogListener, public Re
   std::function<void()> progress_;
   std::function<void()> ticks_needed_;
   std::vector<std::weak_ptr<File>> watched_;
+  std::set<std::string> waiting_;  // sources that are not begun for the sake of an earlier start's
   bool stopped_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -5,6 +5,7 @@
 
 #include "plugins/inputs/tail/glob.h"
 #include "plugins/inputs/tail/path_labels.h"
+#include "plugins/inputs/tail/restarts.h"
 #include "plugins/inputs/tail/rotation_name.h"
 
 using namespace tailrace;
@@ -148,6 +149,17 @@ TEST_CASE("labels: by default the path's, else the file's name") {
         Map{{"pod_uid", "12-34"}, {"container_id", std::string(64, 'b')}, {"filename", link}});
   CHECK(labels("/var/log/x", "/var/log/x", false, {"namespace"}) ==
         Map{{"filename", "/var/log/x"}});
+}
+
+TEST_CASE("restarts: the log of a container's next start") {
+  const auto start = restart_number("/var/log/pods/shop_web_1/app/2.log");
+  REQUIRE(start);
+  CHECK(start->path(1) == "/var/log/pods/shop_web_1/app/3.log");
+  CHECK(start->path(-2) == "/var/log/pods/shop_web_1/app/0.log");
+  CHECK_FALSE(start->path(-3));
+  CHECK_FALSE(restart_number("/var/log/pods/shop_web_1/app/99999999999.log"));
+  CHECK_FALSE(restart_number("/var/log/2.log"));
+  CHECK_FALSE(restart_number("/var/log/containers/web_shop_app-0123.log"));
 }
 
 TEST_CASE("order: a container's files belong to one lane, whatever their names") {

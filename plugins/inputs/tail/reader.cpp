@@ -72,13 +72,18 @@ void Reader::enqueue(const std::shared_ptr<File>& file) {
 }
 
 void Reader::schedule() {
-  if (!stopped_ && !waits_for_credit_ && !queue_.empty() && !turn_timer_->active()) {
+  if (!stopped_ && !held_ && !waits_for_credit_ && !queue_.empty() && !turn_timer_->active()) {
     turn_timer_->start(std::chrono::milliseconds(0));
   }
 }
 
 void Reader::on_credit() {
   waits_for_credit_ = false;
+  schedule();
+}
+
+void Reader::go_on() {
+  held_ = false;
   schedule();
 }
 

@@ -46,10 +46,15 @@ class Reader {
   /// There may be something to read in the file (or a decision to carry out).
   void wake(const std::shared_ptr<File>& file);
   void on_credit();
+  /// Reads nothing until go_on().
+  void hold() noexcept { held_ = true; }
+  void go_on();
   /// Reads no more.
   void stop();
 
-  bool idle() const noexcept { return queue_.empty() && starved_.empty() && on_worker_ == 0; }
+  bool idle() const noexcept {
+    return !held_ && queue_.empty() && starved_.empty() && on_worker_ == 0;
+  }
   size_t queued() const noexcept { return queue_.size() + starved_.size(); }
   const std::deque<std::shared_ptr<File>>& queue() const noexcept { return queue_; }
   /// Drops what the file carries, and gives its memory back.
@@ -104,6 +109,7 @@ class Reader {
   size_t on_worker_ = 0;
   size_t carried_bytes_ = 0;
   bool waits_for_credit_ = false;
+  bool held_ = false;
   bool stopped_ = false;
   std::unique_ptr<Timer> turn_timer_;
   std::unique_ptr<Timer> memory_timer_;

@@ -35,6 +35,8 @@ struct Source {
   uint32_t failures = 0;
   int64_t retry_ns = 0;
 
+  /// With its slash.
+  std::string directory() const { return real_path.substr(0, real_path.rfind('/') + 1); }
   /// The file that the path names now, or null.
   File* current() const noexcept {
     return files.empty() || files.back()->rotated ? nullptr : files.back().get();

@@ -47,7 +47,7 @@ TailInput::TailInput(std::shared_ptr<const TailConfig> config, InputContext& con
       discovery_(std::make_shared<const Discovery>(
           config_->include, config_->exclude,
           context.once() ? std::shared_ptr<const Descriptor>() : watcher_.descriptor())),
-      checkpoints_(context.checkpoints(), lane_),
+      checkpoints_(config_->include, context.checkpoints(), lane_),
       lifecycle_(*config_, context, stats_, checkpoints_),
       reader_(*config_, context, stats_, checkpoints_, lifecycle_, lifecycle_),
       catalog_(*config_, context, stats_, checkpoints_, watcher_, lifecycle_),
@@ -85,7 +85,9 @@ void TailInput::start() {
                           "reached); files are looked at every two seconds instead");
     }
   }
-  checkpoints_.note_start();
+  if (checkpoints_.since().changed()) {
+    reader_.hold();
+  }
   next_scan_.full = true;
   start_scan();
 }
@@ -218,6 +220,7 @@ void TailInput::finish_scan(ScanResult& result) {
   }
   catalog_.apply(result);
   if (result.full) {
+    looked_once_ = true;
     if (!context_.once()) {
       stats_.unwatched_directories.set(result.unwatched);
       if (!std::exchange(lacks_events_, result.unwatched != 0) && lacks_events_ &&
@@ -247,7 +250,20 @@ void TailInput::plan_rescan() {
 /// Something was done: is there more to do?
 void TailInput::progress() {
   const bool looking = scanning_ || !next_scan_.empty() || catalog_.opening();
-  if (stopped_ || !looked_everywhere_ || looking) {
+  if (stopped_ || !looked_once_ || looking) {
+    return;
+  }
+  if (!std::exchange(start_noted_, true) && checkpoints_.since().changed()) {
+    // From the first byte on that is read, each file that was there has a row, under which it is
+    // found when it was rotated away before the next start.
+    checkpoints_.note_start([this, alive = std::weak_ptr<bool>(alive_)] {
+      if (!alive.expired()) {
+        reader_.go_on();
+        progress();
+      }
+    });
+  }
+  if (!looked_everywhere_) {
     return;
   }
   left_rows_.settle();

@@ -75,7 +75,9 @@ class TailInput final : public Input, private WatchListener {
 
   ScanRequest next_scan_;
   bool scanning_ = false;
-  bool looked_everywhere_ = false;  // a first full scan is done
+  bool looked_once_ = false;        // a first full scan is done
+  bool looked_everywhere_ = false;  // one is done that met no problem
+  bool start_noted_ = false;
   bool finished_ = false;
   bool stopped_ = false;
   bool lacks_events_ = false;  // some directories have none

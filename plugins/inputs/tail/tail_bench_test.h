@@ -134,6 +134,7 @@ class Run final : public InputContext, private Feed, private Checkpoints, privat
   bool rereadable(size_t i) const { return units_[i].receipt->rereadable(); }
 
   // Checkpoints
+  bool keep_history = false;
   void write_checkpoints() {
     lane_.turn();
     world_.durable = rows_;
@@ -147,6 +148,8 @@ class Run final : public InputContext, private Feed, private Checkpoints, privat
     }
   }
   const std::map<std::string, std::string>& rows() const { return rows_; }
+  /// The world as it was after each change of a row: each of these may be what a crash leaves.
+  const std::vector<World>& history() const { return history_; }
 
   bool is_finished() const { return finished_; }
   Weight taken() const { return taken_; }
@@ -237,8 +240,16 @@ class Run final : public InputContext, private Feed, private Checkpoints, privat
   }
   void put(std::string key, std::string value) override {
     rows_.insert_or_assign(std::move(key), std::move(value));
+    if (keep_history) {
+      history_.push_back({rows_, world_.received});
+    }
   }
-  void erase(std::string key) override { rows_.erase(key); }
+  void erase(std::string key) override {
+    rows_.erase(key);
+    if (keep_history) {
+      history_.push_back({rows_, world_.received});
+    }
+  }
   void put_durable(std::string key, std::string value, std::function<void()> done) override {
     put(std::move(key), std::move(value));
     if (disk_works) {
@@ -267,6 +278,7 @@ class Run final : public InputContext, private Feed, private Checkpoints, privat
   Metrics& metrics_ = registry_.scope(0, {});
   Log log_{"input.files"};
   std::map<std::string, std::string> rows_;
+  std::vector<World> history_;
   std::vector<std::pair<std::string, std::string>> at_start_;
   std::vector<std::function<void()>> undone_;
   std::vector<Unit> units_;

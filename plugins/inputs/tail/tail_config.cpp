@@ -83,7 +83,8 @@ const Schema& tail_schema() {
              {{"beginning", StartAt::beginning}, {"end", StartAt::end}}),
       option("read_rotated", &TailConfig::read_rotated,
              "Read what rotations have put aside (`0.log.20260102-030405`, `app.log.1`, "
-             "`app.log.2.gz`, ...) before the file itself, as far as it was not read before."),
+             "`app.log.2.gz`, ...) since tailrace first looked for the pattern, before the file "
+             "itself, as far as it was not read before."),
       option("labels", &TailConfig::labels,
              "Stream labels: `namespace`, `pod`, `container`, `stream`, `filename`, `pod_uid`, "
              "`container_id`.")

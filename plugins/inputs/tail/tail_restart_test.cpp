@@ -270,3 +270,156 @@ TEST_CASE("restart: a container's path that came to another lane is read on ther
   }
   CHECK(world.received.size() == 40);
 }
+
+TEST_CASE("restart: old rotated files at a first start are left alone, later ones are not") {
+  TempDir dir;
+  World world;
+  const TailConfig config = reading(dir / "app.log", Format::raw);
+  append(dir / "app.log.2", "older\n");
+  append(dir / "app.log.1", "old\n");
+  for (const char* name : {"app.log.1", "app.log.2"}) {
+    fs::last_write_time(dir / name, fs::file_time_type(fs::file_time_type::clock::from_sys(
+                                        std::chrono::sys_seconds(std::chrono::seconds(1)))));
+  }
+  append(dir / "app.log", numbered(0, 50));
+  run_through(world, config);
+  CHECK(world.texts() == texts(0, 50));
+  for (int number = 2; number > 0; --number) {
+    fs::rename(dir / ("app.log." + std::to_string(number)),
+               dir / ("app.log." + std::to_string(number + 1)));
+  }
+  append(dir / "app.log", numbered(50, 60));
+  fs::rename(dir / "app.log", dir / "app.log.1");
+  append(dir / "app.log", numbered(60, 70));
+  run_through(world, config, seconds(20));
+  CHECK(world.texts() == texts(0, 70));
+}
+
+TEST_CASE("restart: a file that began and was rotated without a row is read before its successor") {
+  TempDir dir;
+  World world;
+  const TailConfig config = reading(dir / "*/app.log", Format::raw);
+  append(dir / "other/app.log", "other\n");
+  run_through(world, config);
+  // A new pod, while we are down; or while we run, and power fails before its row is on disk.
+  for (const bool seen : {false, true}) {
+    const fs::path pod = dir / (seen ? "seen" : "unseen");
+    append(pod / "app.log", numbered(0, 20));
+    if (seen) {
+      Run run(world, config);
+      run.settle_at_once = false;
+      run.pass();
+    }
+    append(pod / "app.log", numbered(20, 40));
+    fs::rename(pod / "app.log", pod / "app.log.1");
+    if (seen) {
+      gzip(pod / "app.log.1");
+    }
+    append(pod / "app.log", numbered(40, 60));
+    world.received.clear();
+    run_through(world, config, seconds(20));
+    CHECK(world.texts() == texts(0, 60));
+    world.received.clear();
+    run_through(world, config, seconds(20));
+    CHECK(world.texts().empty());
+  }
+}
+
+TEST_CASE("restart: a first start reads nothing before every file that it found has a row") {
+  TempDir dir;
+  World world;
+  const TailConfig config = reading(dir / "app.log", Format::raw);
+  append(dir / "app.log", numbered(0, 20));
+  fs::last_write_time(dir / "app.log", fs::file_time_type(fs::file_time_type::clock::from_sys(
+                                           std::chrono::sys_seconds(std::chrono::seconds(1)))));
+  {
+    Run run(world, config);
+    run.disk_works = false;
+    run.settle_at_once = false;
+    run.pass(seconds(2));
+    CHECK(run.waiting() == 0);
+    CHECK(world.durable.empty());
+    run.repair_disk();
+    CHECK(world.durable.size() == 2);
+    run.pass();
+    CHECK(run.waiting() == 1);
+  }
+  // Only what was durable before the first read is left: the file is found though it looks old.
+  const auto old_time = fs::last_write_time(dir / "app.log");
+  fs::rename(dir / "app.log", dir / "app.log.1");
+  append(dir / "app.log", numbered(20, 30));
+  CHECK(fs::last_write_time(dir / "app.log.1") == old_time);
+  run_through(world, config, seconds(20));
+  CHECK(world.texts() == texts(0, 30));
+}
+
+TEST_CASE("restart: every moment of the checkpoint's changes is one to come back to") {
+  TempDir dir;
+  World world;
+  const TailConfig config = reading(dir / "app.log", Format::raw);
+  run_through(world, config);
+  std::vector<World> moments;
+  {
+    Run run(world, config);
+    run.keep_history = true;
+    append(dir / "app.log", numbered(0, 2));
+    run.pass();
+    append(dir / "app.log", numbered(2, 4));  // the row's key grows with the file
+    run.pass();
+    fs::rename(dir / "app.log", dir / "app.log.1");
+    append(dir / "app.log", numbered(10, 12));
+    run.pass();
+    append(dir / "app.log.1", numbered(4, 6));  // late lines
+    append(dir / "app.log", numbered(12, 14));
+    run.pass(seconds(2));
+    moments = run.history();
+  }
+  REQUIRE(moments.size() > 8);
+  Texts all = texts(0, 6);
+  const Texts newer = texts(10, 14);
+  all.insert(all.end(), newer.begin(), newer.end());
+  for (World& moment : moments) {
+    const size_t had = moment.received.size();
+    run_through(moment, config, seconds(20));
+    const Texts got = moment.texts();
+    CHECK(std::set<std::string>(got.begin(), got.end()) ==
+          std::set<std::string>(all.begin(), all.end()));
+    CHECK(got.size() <= all.size() + had);
+    CHECK(std::is_sorted(got.begin() + static_cast<ptrdiff_t>(had), got.end(),
+                         [&](const std::string& a, const std::string& b) {
+                           return std::ranges::find(all, a) < std::ranges::find(all, b);
+                         }));
+    run_through(moment, config, seconds(20));
+    CHECK(moment.received.size() == got.size());
+  }
+}
+
+TEST_CASE("restart: what was read stays read when the file that tells so has gone") {
+  TempDir dir;
+  World world;
+  const TailConfig config = reading(dir / "app.log", Format::raw);
+  append(dir / "app.log", numbered(0, 20));
+  {
+    Run run(world, config);
+    run.pass();
+    fs::rename(dir / "app.log", dir / "app.log.1");
+    append(dir / "app.log", numbered(20, 40));
+    run.pass(seconds(30));
+    run.write_checkpoints();
+    CHECK(run.rows().size() == 2);
+  }
+  fs::remove(dir / "app.log");
+  {
+    Run run(world, config);
+    run.pass();
+    append(dir / "app.log", "");  // empty: it has no row of its own yet
+    run.pass(seconds(5));
+    run.write_checkpoints();
+  }
+  run_through(world, config);
+  append(dir / "app.log", numbered(40, 50));
+  run_through(world, config, seconds(5));
+  run_through(world, config, seconds(5));
+  CHECK(world.texts() == texts(0, 50));
+  CHECK(world.durable.size() == 2);
+}

@@ -217,6 +217,50 @@ TEST_CASE("rotation: until its end is safe, a line that began in the old file ho
   CHECK(got == Texts{"begun ended", "err", "whole"});
 }
 
+TEST_CASE("container restarts: the next start's log is begun when the one before is read") {
+  TempDir dir;
+  World world;
+  const fs::path app = dir / "pods/shop_web_1/app";
+  append(app / "10.log", lines(20, 30));
+  append(app / "9.log", lines(10, 20));
+  append(app / "8.log", lines(0, 10));
+  TailConfig config = reading(dir / "pods/*/*/*.log");
+  config.exclude_self = false;
+  Run run(world, config);
+  run.pass();
+  CHECK(world.texts() == texts(0, 30));
+  run.has_credit = false;
+  append(app / "10.log", lines(30, 40));
+  append(app / "11.log", lines(40, 50));
+  run.pass();
+  run.has_credit = true;
+  run.input().on_credit();
+  run.pass();
+  CHECK(world.texts() == texts(0, 50));
+}
+
+TEST_CASE("container restarts: what the dead one left unfinished is sent first") {
+  TempDir dir;
+  World world;
+  const fs::path app = dir / "pods/shop_web_1/app";
+  TailConfig config = reading(dir / "pods/*/*/*.log");
+  config.exclude_self = false;
+  append(app / "0.log", cri("whole", 1) + cri("piece", 2, "stdout", "P") +
+                            "2026-01-02T03:04:05.000000003Z stderr F torn");
+  Run run(world, config);
+  run.pass(seconds(1));
+  CHECK(world.texts() == Texts{"whole"});
+  append(app / "1.log", cri("next", 4));
+  run.pass(seconds(1));
+  CHECK(world.texts() == Texts{"whole"});
+  run.pass(seconds(10));
+  Texts got = world.texts();
+  REQUIRE(got.size() == 4);
+  CHECK(got.back() == "next");
+  std::sort(got.begin(), got.end());
+  CHECK(got == Texts{"next", "piece", "torn", "whole"});
+}
+
 TEST_CASE("truncation: the file is read anew from its start") {
   TempDir dir;
   World world;
