@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "codec/proto_reader.h"
+#include "plugins/common/prom/decoding.h"
 #include "plugins/common/prom/write_reader.h"
 
 namespace tailrace::common::prom {
@@ -12,17 +13,9 @@ namespace {
 
 using codec::ProtoReader;
 
-constexpr const char* kBroken = "the body does not decode";
 constexpr int32_t kCustomSchema = -53;
 
 enum Side : size_t { negative = 0, positive = 1 };
-
-template <class T>
-std::span<const T> keep(Arena& arena, const std::vector<T>& from) {
-  T* to = arena.array<T>(from.size());
-  std::copy(from.begin(), from.end(), to);
-  return {to, from.size()};
-}
 
 int32_t sint32(uint64_t wire) noexcept {
   return static_cast<int32_t>(codec::unzigzag(wire & UINT32_MAX));

@@ -5,6 +5,7 @@
 
 #include "codec/proto_reader.h"
 #include "codec/utf8.h"
+#include "plugins/common/prom/decoding.h"
 #include "plugins/common/prom/label_encoding.h"
 #include "plugins/common/prom/series_writer.h"
 
@@ -14,16 +15,8 @@ namespace {
 
 using codec::ProtoReader;
 
-constexpr const char* kBroken = "the body does not decode";
 /// Series whose decoding may share the arena in check() before it is reset.
 constexpr size_t kScratchBytes = 256 * 1024;
-
-template <class T>
-std::span<const T> keep(Arena& arena, const std::vector<T>& from) {
-  T* to = arena.array<T>(from.size());
-  std::copy(from.begin(), from.end(), to);
-  return {to, from.size()};
-}
 
 /// A pair as our own encoder writes it.
 bool is_canonical(std::string_view pair, const Label& label) noexcept {

@@ -9,6 +9,7 @@
 
 #include "codec/retry_after.h"
 #include "codec/utf8.h"
+#include "plugins/outputs/prometheus_remote_write/lower_case.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
 
@@ -30,15 +31,8 @@ std::string start_of(std::string_view body) {
   return out;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 std::optional<uint64_t> number(const CallResult& result, std::string_view header) {
-  const std::string_view text = result.header(lower(header));
+  const std::string_view text = result.header(lower_case(header));
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) {

@@ -14,7 +14,7 @@ using testkit::PluginHarness;
 
 namespace {
 
-NativeHistogram native() {
+NativeHistogram float_histogram() {
   static const BucketSpan kSpans[] = {{1, 2}};
   static const double kCounts[] = {1.5, 2.5};
   NativeHistogram h;
@@ -60,8 +60,8 @@ testkit::Samples samples() {
       sample("histograms and exemplars",
              [](MetricBatchOf& batch) {
                batch.sample({{"__name__", "c_total"}}, 5, 1);
-               batch.histogram({{"__name__", "h"}}, 5, native());
-               batch.histogram({{"__name__", "h"}}, 6, native());
+               batch.histogram({{"__name__", "h"}}, 5, float_histogram());
+               batch.histogram({{"__name__", "h"}}, 6, float_histogram());
                batch.exemplar({{"__name__", "c_total"}}, {{"trace_id", "x"}}, 1, 4);
              }),
   };

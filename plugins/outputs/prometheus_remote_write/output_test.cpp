@@ -14,8 +14,6 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-constexpr const char* kV2 = "protobuf_message: io.prometheus.write.v2.Request\n";
-
 NativeHistogram native() {
   static const BucketSpan kSpans[] = {{-2, 2}, {3, 1}};
   static const int64_t kDeltas[] = {1, -1, 5};

@@ -26,6 +26,8 @@ using common::prom::test::MetricBatchOf;
 using common::prom::test::records_of;
 using common::prom::test::uncompressed;
 
+inline constexpr const char* kV2 = "protobuf_message: io.prometheus.write.v2.Request\n";
+
 class NoChannel final : public Channel {
  public:
   CallId call(const Call&, std::function<void(CallResult)>) override { return 1; }

@@ -7,6 +7,7 @@
 #include "tailrace/url.h"
 
 #include "codec/utf8.h"
+#include "plugins/outputs/prometheus_remote_write/lower_case.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
 
@@ -44,13 +45,6 @@ std::string labels_complaint(const StringMap& labels) {
     }
   }
   return {};
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
 }
 
 /// Headers that remote write sets itself.
@@ -140,11 +134,12 @@ void RemoteWriteConfig::validate(const ConfigValue& at, ConfigContext& context) 
     return value != nullptr ? *value : at;
   };
   for (const auto& [header, value] : http.headers) {
-    if (is_reserved(lower(header))) {
-      context.fail(place("headers"), "the header " + header + " is set by remote write itself",
-                   lower(header) == "authorization" ? "use `authorization` or `basic_auth`" : "");
+    if (is_reserved(lower_case(header))) {
+      context.fail(
+          place("headers"), "the header " + header + " is set by remote write itself",
+          lower_case(header) == "authorization" ? "use `authorization` or `basic_auth`" : "");
     }
-    if (lower(header) == "x-scope-orgid" && (!tenant.empty() || !tenant_label.empty())) {
+    if (lower_case(header) == "x-scope-orgid" && (!tenant.empty() || !tenant_label.empty())) {
       context.fail(place("headers"),
                    "the tenant is set twice: by an option and by the header " + header,
                    "leave the header out");

@@ -14,8 +14,6 @@ using Kind = Answer::Kind;
 
 namespace {
 
-constexpr const char* kV2 = "protobuf_message: io.prometheus.write.v2.Request\n";
-
 testkit::SealedRequest request_of(Bench& bench, int samples = 3) {
   MetricBatchOf batch;
   for (int i = 0; i < samples; ++i) {
