@@ -298,7 +298,8 @@ Result<WriteTotals> WriteReader::check(WriteVersion version, std::string_view bo
   ProtoReader request(body);
   while (wrong == nullptr && request.next()) {
     if (request.field() == timeseries) {
-      wrong = decode(version, request.bytes(), scratch_, series);
+      const std::string_view message = request.bytes();
+      wrong = request.ok() ? decode(version, message, scratch_, series) : kBroken;
       ++totals.series;
       totals.samples += series.samples.size();
       totals.histograms += series.histograms.size();

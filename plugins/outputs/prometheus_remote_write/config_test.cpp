@@ -60,8 +60,11 @@ queue_config:
 
 TEST_CASE("remote write config: mistakes") {
   const auto error = [](const std::string& yaml) {
-    const auto errors = read("url: http://p/api/v1/write\n" + yaml).errors();
-    return errors.empty() ? std::string() : errors[0];
+    std::string all;
+    for (const std::string& one : read("url: http://p/api/v1/write\n" + yaml).errors()) {
+      all += one + "\n";
+    }
+    return all;
   };
   CHECK(error("queue_config: {max_sharts: 1}").find("max_shards") != std::string::npos);
   CHECK(error("headers: {Content-Encoding: gzip}").find("itself") != std::string::npos);
