@@ -58,8 +58,15 @@ struct Entry {
 };
 
 /// See Entry::valid_types: under a histogram's or a summary's `# TYPE` the labels `le` and
-/// `quantile` are numbers.
-enum TypeBits : uint8_t { kOtherType = 1, kHistogramType = 2, kSummaryType = 4, kAnyType = 7 };
+/// `quantile` are numbers. Shifted by three for OpenMetrics, so that what one format knows is not
+/// taken for known by another one, which may refuse it.
+enum TypeBits : uint8_t {
+  kOtherType = 1,
+  kHistogramType = 2,
+  kSummaryType = 4,
+  kAnyType = 7,
+  kProtobufKey = 64
+};
 
 /// All entries of a cache, their series, and the ways to find them.
 ///

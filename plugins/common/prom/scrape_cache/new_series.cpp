@@ -57,9 +57,9 @@ uint8_t ScrapeCache::Impl::types_with_these_labels() {
   };
   uint8_t types = 0;
   for (const uint8_t type : {kOtherType, kHistogramType, kSummaryType}) {
-    types |= form(type) == form(type_bit_) ? type : 0;
+    types |= form(type) == form(static_cast<uint8_t>(type_bit_ >> format_shift_)) ? type : 0;
   }
-  return types;
+  return static_cast<uint8_t>(types << format_shift_);
 }
 
 /// An entry for a text that means the series `scraped_`.

@@ -169,9 +169,10 @@ class ScrapeCache::Impl {
   PageError error_;
   PageCounts counts_;
   uint64_t line_number_ = 0;
-  uint64_t fast_lines_ = 0;  // samples that fast_lines() took, not in counts_ until the end
-  uint64_t sampled_ = 0;     // appended samples, but for those of fast_lines()
-  uint64_t live_again_ = 0;  // kLive entries that this page has
+  uint64_t fast_lines_ = 0;    // samples that fast_lines() took, not in counts_ until the end
+  uint64_t sampled_ = 0;       // appended samples, but for those of fast_lines()
+  uint64_t live_again_ = 0;    // kLive entries that this page has
+  unsigned format_shift_ = 0;  // of TypeBits
   uint8_t type_bit_ = kOtherType;
   uint8_t fast_type_bit_ = kOtherType;  // 0: every line must be looked at
   MetricType type_ = MetricType::unknown;

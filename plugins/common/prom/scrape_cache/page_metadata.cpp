@@ -24,7 +24,7 @@ bool change(T& what, U&& to) {
 
 void ScrapeCache::Impl::set_type(MetricType type) noexcept {
   type_ = type;
-  type_bit_ = bit_of(type);
+  type_bit_ = static_cast<uint8_t>(bit_of(type) << format_shift_);
   set_family(family_);
 }
 
@@ -49,9 +49,10 @@ void ScrapeCache::Impl::parsed_metadata(LineKind kind, std::string_view line) {
   const std::string_view text = line.substr(0, line.size() - (line.ends_with('\n') ? 1 : 0));
   Family& family = entries_.family(parser_->meta_name());
   apply_metadata(kind, family);
-  uint32_t id = entries_.find(text, kAnyType);
+  const auto any_type = static_cast<uint8_t>(kAnyType << format_shift_);
+  uint32_t id = entries_.find(text, any_type);
   if (id == kNoId) {
-    id = entries_.add(text, Entry::kMeta, kAnyType);
+    id = entries_.add(text, Entry::kMeta, any_type);
     Entry& entry = entries_[id];
     entry.value_text[0] = reinterpret_cast<uint64_t>(&family);
     if (kind == LineKind::type) {

@@ -499,7 +499,7 @@ uint32_t ScrapeCache::Impl::proto_sample(const FamilyHead& head, const Metric& m
   }
   uint32_t id = expected();
   if (id == kNoId || entries_[id].has(Entry::kDead) || entries_[id].view() != key_) {
-    id = entries_.find(key_, kAnyType);
+    id = entries_.find(key_, kProtobufKey);
   }
   if (id == kNoId) {
     const std::string name = std::string(head.name).append(suffix(part));
@@ -509,7 +509,7 @@ uint32_t ScrapeCache::Impl::proto_sample(const FamilyHead& head, const Metric& m
     if (part == 'b' || part == 'q') {
       scraped_.push_back({part == 'b' ? "le" : "quantile", number});
     }
-    id = new_entry(key_, kAnyType);
+    id = new_entry(key_, kProtobufKey);
     if (id == kNoId) {
       return kNoId;
     }

@@ -107,7 +107,9 @@ bool ScrapeCache::Impl::take(MetricBatch& batch, Arena& arena, uint32_t max_rows
     return false;
   }
   static constexpr uint32_t kMostPerEntry = 2;  // a sample and a stale marker
-  Rows rows{arena, std::max(max_rows, kMostPerEntry)};
+  const uint64_t least = waiting_rows() + kMostPerEntry;
+  Rows rows{arena,
+            static_cast<uint32_t>(std::min<uint64_t>(least, std::max(max_rows, kMostPerEntry)))};
   rows.series = arena.array<const MetricSeries*>(rows.room);
   rows.timestamps = arena.array<int64_t>(rows.room);
   rows.values = arena.array<uint64_t>(rows.room);

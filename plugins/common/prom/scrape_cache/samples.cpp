@@ -72,7 +72,7 @@ void ScrapeCache::Impl::found(uint32_t text_id, const FoundSample& sample) {
   entry.seen = page_;
   entry.flags &= static_cast<uint16_t>(~(Entry::kNoSample | Entry::kExplicit | Entry::kHistogram));
   entry.value = sample.value;
-  entry.value_text[0] = entry.value_text[1] = 0;
+  entry.value_size = 0;
   if (is_explicit) {
     entry.flags |= Entry::kExplicit;
     entries_.timestamps.grow_to(id + 1);

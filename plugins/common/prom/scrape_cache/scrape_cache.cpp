@@ -66,7 +66,8 @@ void ScrapeCache::Impl::begin(PageFormat format, int64_t timestamp) {
   counts_ = {};
   line_number_ = fast_lines_ = sampled_ = live_again_ = 0;
   type_ = MetricType::unknown;
-  type_bit_ = fast_type_bit_ = kOtherType;
+  format_shift_ = format == PageFormat::openmetrics ? 3 : 0;
+  type_bit_ = fast_type_bit_ = static_cast<uint8_t>(kOtherType << format_shift_);
   family_ = nullptr;
   page_arena_.reset(64 * 1024);
   carried_ = {};

@@ -357,6 +357,17 @@ TEST_CASE("ScrapeCache: changing the format keeps the series") {
   REQUIRE(bench.page("a{x=\"1\"} 1\n", 1));
   REQUIRE(bench.page("{\"a\",x=\"1\"} 2\n# EOF\n", 2, PageFormat::openmetrics));
   CHECK(bench.rows == Rows{row("__name__=a;job=j;x=1;", 2, 2)});
+  // What the text format takes is not good for OpenMetrics because it is known.
+  REQUIRE(bench.page("a { x=\"1\" } 1\n", 3));
+  CHECK_FALSE(bench.page("a { x=\"1\" } 1\n# EOF\n", 4, PageFormat::openmetrics));
+}
+
+TEST_CASE("ScrapeCache: a value is the one before only if nothing is behind it") {
+  CacheBench bench;
+  const std::string end = "# some text, so that the short way is taken\n";
+  REQUIRE(bench.page("a 1\n" + end, 1));
+  REQUIRE(bench.page("a 1\n" + end, 2));
+  CHECK_FALSE(bench.page("a 1\0\n"s + end, 3));
 }
 
 TEST_CASE("ScrapeCache: memory is given back when a page changes its shape every time") {

@@ -55,13 +55,14 @@ const char* ScrapeCache::Impl::fast_lines(const char* at, const char* end) {
     size_t length = find_line_break(text);
     if (length < kShortNumber) {
       keep_first(text, length);
-      if (length == 0 || text.words[0] != entry.value_text[0] ||
+      if (length == 0 || length != entry.value_size || text.words[0] != entry.value_text[0] ||
           text.words[1] != entry.value_text[1]) {
         if (length == 0 || !parse_short(number, text, length, entry.value)) {
           break;
         }
         entry.value_text[0] = text.words[0];
         entry.value_text[1] = text.words[1];
+        entry.value_size = static_cast<uint8_t>(length);
       }
     } else {
       const auto* line_break = static_cast<const char*>(std::memchr(
@@ -75,7 +76,7 @@ const char* ScrapeCache::Impl::fast_lines(const char* at, const char* end) {
         break;
       }
       entry.value = std::isnan(value) ? kNormalNan : std::bit_cast<uint64_t>(value);
-      entry.value_text[0] = entry.value_text[1] = 0;
+      entry.value_size = 0;
     }
     entry.seen = page;
     live_again += entry.flags & Entry::kLive;
