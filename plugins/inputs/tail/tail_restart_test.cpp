@@ -283,7 +283,7 @@ TEST_CASE("restart: old rotated files at a first start are left alone, later one
   }
   append(dir / "app.log", numbered(0, 50));
   run_through(world, config);
-  CHECK(world.texts() == texts(0, 50));
+  CHECK(world.texts() == numbered_texts(0, 50));
   for (int number = 2; number > 0; --number) {
     fs::rename(dir / ("app.log." + std::to_string(number)),
                dir / ("app.log." + std::to_string(number + 1)));
@@ -292,7 +292,7 @@ TEST_CASE("restart: old rotated files at a first start are left alone, later one
   fs::rename(dir / "app.log", dir / "app.log.1");
   append(dir / "app.log", numbered(60, 70));
   run_through(world, config, seconds(20));
-  CHECK(world.texts() == texts(0, 70));
+  CHECK(world.texts() == numbered_texts(0, 70));
 }
 
 TEST_CASE("restart: a file that began and was rotated without a row is read before its successor") {
@@ -318,7 +318,7 @@ TEST_CASE("restart: a file that began and was rotated without a row is read befo
     append(pod / "app.log", numbered(40, 60));
     world.received.clear();
     run_through(world, config, seconds(20));
-    CHECK(world.texts() == texts(0, 60));
+    CHECK(world.texts() == numbered_texts(0, 60));
     world.received.clear();
     run_through(world, config, seconds(20));
     CHECK(world.texts().empty());
@@ -350,7 +350,7 @@ TEST_CASE("restart: a first start reads nothing before every file that it found 
   append(dir / "app.log", numbered(20, 30));
   CHECK(fs::last_write_time(dir / "app.log.1") == old_time);
   run_through(world, config, seconds(20));
-  CHECK(world.texts() == texts(0, 30));
+  CHECK(world.texts() == numbered_texts(0, 30));
 }
 
 TEST_CASE("restart: every moment of the checkpoint's changes is one to come back to") {
@@ -375,8 +375,8 @@ TEST_CASE("restart: every moment of the checkpoint's changes is one to come back
     moments = run.history();
   }
   REQUIRE(moments.size() > 8);
-  Texts all = texts(0, 6);
-  const Texts newer = texts(10, 14);
+  Texts all = numbered_texts(0, 6);
+  const Texts newer = numbered_texts(10, 14);
   all.insert(all.end(), newer.begin(), newer.end());
   for (World& moment : moments) {
     const size_t had = moment.received.size();
@@ -420,6 +420,6 @@ TEST_CASE("restart: what was read stays read when the file that tells so has gon
   append(dir / "app.log", numbered(40, 50));
   run_through(world, config, seconds(5));
   run_through(world, config, seconds(5));
-  CHECK(world.texts() == texts(0, 50));
+  CHECK(world.texts() == numbered_texts(0, 50));
   CHECK(world.durable.size() == 2);
 }
