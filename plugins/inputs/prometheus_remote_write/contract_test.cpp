@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,18 @@ using testkit::FakeServer;
 
 namespace {
 
+/// Text that does not compress, so that a few bodies fill an output's memory.
+std::string noise(int number) {
+  std::mt19937 random(static_cast<uint32_t>(number));
+  std::string text(1500, ' ');
+  for (char& c : text) {
+    c = static_cast<char>('!' + random() % 90);
+  }
+  return text;
+}
+
 std::string body_of(int number) {
-  return snappied(series({{"__name__", "n"}, {"pad", std::string(1500, 'p')}},
+  return snappied(series({{"__name__", "n"}, {"pad", noise(number)}},
                          {{static_cast<double>(number), 1'700'000'000'000 + number}}));
 }
 
