@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness.agent import SANITIZED
 from harness.configs import loki as loki_output, pipeline, tail, tail_to_loki
 from harness.faults import Reset, Status, StoreThen
 from harness.kubelet import cri_line
@@ -260,8 +261,7 @@ def new_device(tmp_path):
     return str(library)
 
 
-@pytest.mark.skipif(os.environ.get("TAILRACE_BUILD") in ("asan", "tsan"),
-                    reason="sanitizers want to be loaded first")
+@pytest.mark.skipif(SANITIZED, reason="sanitizers want to be loaded first")
 def test_a_new_device_number_changes_no_repeat(agents, loki, node, new_device):
     """Killed while nothing was confirmed and a line was under way, and rotated before the start."""
     loki.behave(StoreThen(Status(503)))
@@ -281,8 +281,7 @@ def test_a_new_device_number_changes_no_repeat(agents, loki, node, new_device):
     assert loki.count() >= 1000, "they came again"
 
 
-@pytest.mark.skipif(os.environ.get("TAILRACE_BUILD") in ("asan", "tsan"),
-                    reason="sanitizers want to be loaded first")
+@pytest.mark.skipif(SANITIZED, reason="sanitizers want to be loaded first")
 def test_a_reboots_new_device_number_repeats_nothing(agents, loki, node, new_device):
     log = node.container()
     lines = log.write_many(500)

