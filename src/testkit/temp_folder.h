@@ -26,6 +26,9 @@ class TempFolder {
   std::string path(const std::string& name = {}) const {
     return name.empty() ? path_ : path_ + "/" + name;
   }
+  /// Replaces a file at once, as Kubernetes does it: readers see the old one or the new one.
+  void write(const std::string& name, const std::string& content) const;
+  std::string read(const std::string& name) const;
 
  private:
   std::string path_;

@@ -2,10 +2,8 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "tailrace/check.h"
 
@@ -18,30 +16,6 @@ void run_command(const std::string& command) {
 }
 
 }  // namespace
-
-TempFolder::TempFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "tailrace-test-XXXXXX").string();
-  TR_CHECK(mkdtemp(pattern.data()) != nullptr);
-  path_ = pattern;
-}
-
-TempFolder::~TempFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-void TempFolder::write(const std::string& name, const std::string& content) const {
-  // As Kubernetes does it: readers see the old file or the new one.
-  const std::string part = path(name) + ".part";
-  std::ofstream(part, std::ios::binary) << content;
-  std::filesystem::rename(part, path(name));
-}
-
-std::string TempFolder::read(const std::string& name) const {
-  std::ostringstream content;
-  content << std::ifstream(path(name), std::ios::binary).rdbuf();
-  return content.str();
-}
 
 TestAuthority::TestAuthority(const TempFolder& folder, const std::string& name)
     : folder_(folder), name_(name) {

@@ -1,24 +1,10 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 
+#include "testkit/temp_folder.h"
+
 namespace tailrace::testkit {
-
-/// A folder of its own under the system's temporary one, gone with this object.
-class TempFolder {
- public:
-  TempFolder();
-  ~TempFolder();
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::string path(const std::string& name) const { return (path_ / name).string(); }
-  void write(const std::string& name, const std::string& content) const;
-  std::string read(const std::string& name) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A certificate authority of the test's own, made by the openssl program.
 class TestAuthority {
