@@ -1,0 +1,244 @@
+#include "plugins/common/receiver/body_receiver.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "tailrace/block.h"
+
+#include "codec/utf8.h"
+
+namespace tailrace::common::receiver {
+
+namespace {
+
+/// What a client that is told to come again is asked to wait. Credit and memory come back within a
+/// second or so when outputs are well.
+constexpr const char* kRetryAfterSeconds = "1";
+/// A body that took more leaves no scratch memory behind.
+constexpr size_t kKeptScratchBytes = 4 << 20;
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 413:
+      return "too_large";
+    case 415:
+      return "headers";
+    case 429:
+      return "memory";
+    default:
+      return "invalid";
+  }
+}
+
+}  // namespace
+
+BodyReceiver::BodyReceiver(const ReceiverConfig& config, InputContext& context)
+    : config_(config),
+      context_(context),
+      replies_(std::make_shared<ReplyBook>(
+          context.lane(), config_.reply_timeout,
+          [this](HttpExchange& exchange, const Reply& answer) {
+            if (answer.status == 204) {
+              reply(exchange, answer);
+            } else {
+              refuse(exchange, answer, answer.status == 400 ? "refused_by_output" : "not_settled");
+            }
+          })),
+      bodies_(context.metrics().counter("input_bodies_total", "Bodies taken in.")),
+      body_bytes_(context.metrics().counter("input_body_bytes_total",
+                                            "Bytes of the bodies taken in, as they were sent.")),
+      waiting_gauge_(context.metrics().gauge("input_waiting_clients",
+                                             "Clients whose body is taken but not settled yet.")),
+      incoming_gauge_(context.metrics().gauge("input_incoming_bytes",
+                                              "Memory reserved for bodies on their way in.")) {}
+
+Status BodyReceiver::open() {
+  HttpServerConfig server;
+  server.listen = config_.listen;
+  server.tls = config_.tls;
+  server.max_connections = config_.max_connections;
+  server.idle_timeout = config_.idle_timeout;
+  auto made = context_.http_server(server, *this);
+  if (!made) {
+    return tl::unexpected(made.error());
+  }
+  server_ = std::move(*made);
+  if (context_.lane().id() == 0) {  // all lanes share the port
+    const std::string& listen = config_.listen;
+    context_.log().info(
+        "listening",
+        fmt::format("listening on {}:{}", listen.substr(0, listen.rfind(':')), server_->port()));
+  }
+  return {};
+}
+
+void BodyReceiver::start() {
+  if (context_.once()) {
+    context_.finished();  // there is never more to read than what clients choose to send
+  }
+}
+
+void BodyReceiver::stop() {
+  stopping_ = true;
+  if (server_ != nullptr) {
+    server_->quiesce();
+  }
+}
+
+std::vector<SourceStatus> BodyReceiver::sources() const {
+  SourceStatus status;
+  status.name = fmt::format("{} (port {})", config_.listen, server_ ? server_->port() : 0);
+  status.position = taken_bytes_;
+  status.size = taken_bytes_;
+  status.waiting_bytes = replies_->unsettled_bytes();
+  status.settled = taken_bytes_ - status.waiting_bytes;
+  status.state = stopping_ ? "stopping" : "listening";
+  return {std::move(status)};
+}
+
+void BodyReceiver::update_gauges() {
+  size_t incoming = 0;
+  for (const auto& [exchange, memory] : incoming_) {
+    incoming += memory.bytes();
+  }
+  incoming_gauge_.set(static_cast<double>(incoming));
+  waiting_gauge_.set(static_cast<double>(replies_->waiting()));
+}
+
+uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
+  const HttpRequestHead& head = exchange->head();
+  if (is_ready_path(head.path)) {
+    reply(*exchange, {stopping_ ? 503 : 200, stopping_ ? "stopping" : "ready"});
+    return 0;
+  }
+  if (!is_body_path(head.path)) {
+    reply(*exchange, {404, fmt::format("not found; {}", where())});
+    return 0;
+  }
+  if (head.method != "POST") {
+    reply(*exchange, {405, fmt::format("POST {} to this path", what())});
+    return 0;
+  }
+  if (stopping_) {
+    refuse(*exchange, {503, "shutting down; send it again", true}, "stopping");
+    return 0;
+  }
+  if (const Status good = check_head(head); !good) {
+    refuse(*exchange, {status_of(good.error().code), good.error().message}, "headers");
+    return 0;
+  }
+  const uint64_t limit = config_.max_body_size.bytes;
+  if (head.content_length.value_or(0) > limit) {
+    refuse(*exchange, {413, fmt::format("the body is larger than {} bytes", limit)}, "too_large");
+    return 0;
+  }
+  // A body that does not say its size may become as large as the limit.
+  const uint64_t size = head.content_length.value_or(limit);
+  Reservation memory(context_.memory());
+  if (!memory.grow(size + kBlockPadding)) {
+    refuse(*exchange, {429, "no memory for this body now; send it again later", true}, "memory");
+    return 0;
+  }
+  if (!context_.feed().credit(std::max<uint64_t>(head.content_length.value_or(1), 1))) {
+    refuse_for_credit(*exchange);
+    return 0;
+  }
+  incoming_.emplace(exchange.get(), std::move(memory));
+  return limit;
+}
+
+void BodyReceiver::on_end(const ExchangePtr& exchange) {
+  incoming_.erase(exchange.get());
+}
+
+void BodyReceiver::on_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size) {
+  const auto incoming = incoming_.find(exchange.get());
+  if (incoming == incoming_.end() || exchange->replied()) {
+    return;
+  }
+  Reservation memory = std::move(incoming->second);
+  incoming_.erase(incoming);
+  if (stopping_) {
+    refuse(*exchange, {503, "shutting down; send it again", true}, "stopping");
+    return;
+  }
+  on_whole_body(exchange, std::move(body_and_padding), body_size, memory);
+  if (memory.bytes() > kKeptScratchBytes) {
+    release_scratch();
+  }
+}
+
+int BodyReceiver::status_of(ErrorCode code) const {
+  switch (code) {
+    case ErrorCode::limit:
+      return 413;
+    case ErrorCode::no_space:
+      return 429;
+    default:
+      return 400;
+  }
+}
+
+std::string_view BodyReceiver::tenant_of(const HttpRequestHead& head) const {
+  return config_.tenant_label.empty() ? std::string_view() : head.header("x-scope-orgid");
+}
+
+Status BodyReceiver::check_tenant(const HttpRequestHead& head) const {
+  const std::string_view tenant = tenant_of(head);
+  if (!codec::valid_utf8(tenant) || tenant.find('|') != std::string_view::npos) {
+    return fail(ErrorCode::invalid, "X-Scope-OrgID does not name one tenant");
+  }
+  return {};
+}
+
+void BodyReceiver::count_taken(size_t body_size) {
+  bodies_.increment();
+  body_bytes_.add(body_size);
+  taken_bytes_ += body_size;
+}
+
+void BodyReceiver::reply(HttpExchange& exchange, Reply answer) {
+  Counter*& counter = replied_[answer.status];
+  if (counter == nullptr) {
+    counter = &context_.metrics().counter("input_replies_total", "Answers to clients, by status.",
+                                          {{"code", std::to_string(answer.status)}});
+  }
+  counter->increment();
+  Headers headers =
+      answer.status >= 400 ? error_headers(exchange.head()) : std::move(answer.headers);
+  std::string text;
+  if (!answer.text.empty()) {
+    headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+    text = std::move(answer.text) + "\n";
+  }
+  if (answer.again) {
+    headers.emplace_back("Retry-After", kRetryAfterSeconds);
+  }
+  if (answer.status == 405) {
+    headers.emplace_back("Allow", "POST");
+  }
+  exchange.reply(answer.status, std::move(headers), std::move(text));
+}
+
+void BodyReceiver::refuse(HttpExchange& exchange, Reply answer, std::string_view reason) {
+  context_.metrics()
+      .counter("input_rejected_bodies_total",
+               "Bodies that were not taken, or not settled in time, by reason.",
+               {{"reason", std::string(reason)}})
+      .increment();
+  context_.log().warn(reason, fmt::format("answered {} to {}: {}", answer.status,
+                                          exchange.head().peer, answer.text));
+  reply(exchange, std::move(answer));
+}
+
+void BodyReceiver::refuse(HttpExchange& exchange, const Error& error) {
+  const int status = status_of(error.code);
+  refuse(exchange, {status, error.message, status == 429}, reason_of(status));
+}
+
+void BodyReceiver::refuse_for_credit(HttpExchange& exchange) {
+  refuse(exchange, {429, "the outputs have no room now; send it again later", true}, "credit");
+}
+
+}  // namespace tailrace::common::receiver

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "tailrace/http.h"
+#include "tailrace/input.h"
+
+#include "plugins/common/receiver/receiver_config.h"
+#include "plugins/common/receiver/reply_book.h"
+#include "plugins/common/receiver/reservation.h"
+
+namespace tailrace::common::receiver {
+
+/// An input that takes bodies over HTTP: listens, reserves memory and asks for credit before a body
+/// is read, answers, counts. What a body is and what becomes of it is the derived class's.
+///
+/// Lifetime: a body is held (and its memory reserved) until it is pushed, then only its receipt. A
+///           derived class calls close() in its destructor: clients that wait are answered by it.
+/// Lane:     every lane listens on the same port; a connection stays with its lane.
+class BodyReceiver : public Input, private HttpHandler {
+ public:
+  /// `config` outlives the object.
+  BodyReceiver(const ReceiverConfig& config, InputContext& context);
+
+  Status open() override;
+  void start() override;
+  void stop() override;
+  /// Nobody waits here: a client that found no credit was told to come again.
+  void on_credit() override {}
+  std::vector<SourceStatus> sources() const override;
+  void update_gauges() override;
+
+ protected:
+  using ExchangePtr = std::shared_ptr<HttpExchange>;
+
+  /// Paths of GET that tell a client whether we are there.
+  virtual bool is_ready_path(std::string_view path) const = 0;
+  virtual bool is_body_path(std::string_view path) const = 0;
+  /// "metrics", and where they go: for who asks for something else.
+  virtual std::string_view what() const = 0;
+  virtual std::string_view where() const = 0;
+  /// What can be refused before the body is read.
+  virtual Status check_head(const HttpRequestHead& head) const = 0;
+  /// A whole body (not empty memory: kBlockPadding follows it), whose memory is `memory`.
+  virtual void on_whole_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size,
+                             Reservation& memory) = 0;
+  /// Lets go of what a large body made it allocate.
+  virtual void release_scratch() = 0;
+  /// The status that tells a client of an error.
+  virtual int status_of(ErrorCode code) const;
+  /// Further headers of an answer from 400 on.
+  virtual Headers error_headers(const HttpRequestHead&) const { return {}; }
+
+  /// The tenant of a request that is kept as a label, or "".
+  std::string_view tenant_of(const HttpRequestHead& head) const;
+  /// Whether the tenant is one.
+  Status check_tenant(const HttpRequestHead& head) const;
+  /// Counts a body that is taken.
+  void count_taken(size_t body_size);
+  void reply(HttpExchange& exchange, Reply answer);
+  void refuse(HttpExchange& exchange, Reply answer, std::string_view reason);
+  /// Refuses for an error that was found in the body.
+  void refuse(HttpExchange& exchange, const Error& error);
+  void refuse_for_credit(HttpExchange& exchange);
+  ReplyBook& replies() noexcept { return *replies_; }
+  InputContext& context() noexcept { return context_; }
+  void close() { replies_->close(); }
+
+ private:
+  uint64_t on_head(const ExchangePtr& exchange) override;
+  void on_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size) override;
+  void on_end(const ExchangePtr& exchange) override;
+
+  const ReceiverConfig& config_;
+  InputContext& context_;
+  /// Bodies on their way in: what was reserved for them.
+  std::unordered_map<const HttpExchange*, Reservation> incoming_;
+  std::shared_ptr<ReplyBook> replies_;
+  bool stopping_ = false;
+  uint64_t taken_bytes_ = 0;
+
+  Counter& bodies_;
+  Counter& body_bytes_;
+  std::map<int, Counter*> replied_;
+  Gauge& waiting_gauge_;
+  Gauge& incoming_gauge_;
+  std::unique_ptr<HttpServer> server_;  // goes first: its end ends all exchanges
+};
+
+}  // namespace tailrace::common::receiver
