@@ -26,7 +26,9 @@ class AnswerSink {
   virtual bool on_data(std::string_view bytes) = 0;
 };
 
-/// One call to a server: HTTP and gRPC alike (gRPC: method is the full method path).
+/// One call to a server: HTTP and gRPC alike. gRPC: `method` is the full name of a unary method
+/// ("/pkg.Service/Method"), of `url` only scheme, host and port count, `headers` become metadata. A
+/// header `content-encoding: gzip` says that `body` is compressed already.
 struct Call {
   std::string method = "POST";
   std::string url;
@@ -44,7 +46,8 @@ struct CallResult {
   /// Why no answer came (network, timeout, tls …). Then the other fields are empty.
   Status transport;
   int status = 0;    ///< HTTP status, or gRPC status code.
-  Headers headers;   ///< Answer headers (gRPC: with trailers), names in lower case.
+  Headers headers;   ///< Answer headers, names in lower case (gRPC: with trailers, those ending in
+                     ///< -bin as raw bytes, and the status message as `grpc-message`).
   std::string body;  ///< The answer's body, cut at 64 KiB.
 
   /// The value of a header (name in lower case), or an empty view.

@@ -101,6 +101,8 @@ struct HttpRequestHead {
   Headers headers;                         // names in lower case
   std::optional<uint64_t> content_length;  // absent: chunked, or no body
   std::string peer;                        // "127.0.0.1:40312"
+  /// A unary gRPC call (tailrace/grpc.h): `path` is its method, `headers` are its metadata.
+  bool is_grpc = false;
 
   std::string_view header(std::string_view name) const noexcept {
     for (const auto& [key, value] : headers) {
@@ -119,7 +121,9 @@ class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
   virtual const HttpRequestHead& head() const noexcept = 0;
-  /// Answers; once.
+  /// Answers; once. A gRPC call: `status` is a gRPC code, `headers` become trailers (values of
+  /// names ending in -bin are raw bytes), `body` is the answer's message if the code is 0, else the
+  /// status message, a text.
   virtual void reply(int status, Headers headers, std::string body) = 0;
   virtual bool replied() const noexcept = 0;
 };

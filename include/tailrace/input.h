@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tailrace/batch.h"
+#include "tailrace/grpc.h"
 #include "tailrace/http.h"
 #include "tailrace/lane.h"
 #include "tailrace/log.h"
@@ -100,6 +101,10 @@ class InputContext {
   /// All lanes listen on one address (SO_REUSEPORT); port 0 becomes the same port for all lanes.
   virtual Result<std::unique_ptr<HttpServer>> http_server(const HttpServerConfig& config,
                                                           HttpHandler& handler) = 0;
+  /// All lanes share one address and its connections; calls are dealt to lanes by client.
+  virtual Result<std::unique_ptr<HttpServer>> grpc_server(const GrpcServerConfig&, HttpHandler&) {
+    return fail(ErrorCode::unsupported, "gRPC is not available here");
+  }
 };
 
 /// One row of GET /api/v1/files and the like: what an input has under way.

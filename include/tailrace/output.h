@@ -11,6 +11,7 @@
 #include "tailrace/batch.h"
 #include "tailrace/bytes.h"
 #include "tailrace/channel.h"
+#include "tailrace/grpc.h"
 #include "tailrace/http.h"
 #include "tailrace/lane.h"
 #include "tailrace/log.h"
@@ -120,6 +121,10 @@ class OutputContext {
   /// part groups them by it.
   virtual uint64_t shards() const noexcept { return 1; }
   virtual Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) = 0;
+  virtual Result<std::unique_ptr<Channel>> grpc_channel(const HttpClientConfig&,
+                                                        const GrpcClientConfig&) {
+    return fail(ErrorCode::unsupported, "gRPC is not available here");
+  }
 };
 
 /// Turns batches into requests for one kind of server. One instance per lane. Queue, spool, retry

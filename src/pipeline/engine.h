@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "tailrace/channel.h"
+#include "tailrace/grpc.h"
 #include "tailrace/http.h"
+#include "tailrace/input.h"
 #include "tailrace/lane.h"
 
 #include "base/metrics_registry.h"
@@ -33,6 +35,17 @@ class NetFactory {
                                                           const HttpServerConfig& config,
                                                           HttpHandler& handler,
                                                           bool share_port) = 0;
+  virtual Result<std::unique_ptr<Channel>> grpc_channel(Lane&, const HttpClientConfig&,
+                                                        const GrpcClientConfig&, Metrics&) {
+    return fail(ErrorCode::unsupported, "gRPC is not available here");
+  }
+  /// Called once per lane with one `owner` and config: all share what the first one opened.
+  /// `memory` (of any thread) is asked before a message is read.
+  virtual Result<std::unique_ptr<HttpServer>> grpc_server(Lane&, const std::string& /*owner*/,
+                                                          const GrpcServerConfig&, MemoryAccount&,
+                                                          HttpHandler&) {
+    return fail(ErrorCode::unsupported, "gRPC is not available here");
+  }
 };
 
 struct EngineOptions {

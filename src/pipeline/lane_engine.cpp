@@ -84,6 +84,11 @@ class LaneEngine::InputHost final : public InputContext, private Checkpoints {
     }
     return server;
   }
+  Result<std::unique_ptr<HttpServer>> grpc_server(const GrpcServerConfig& config,
+                                                  HttpHandler& handler) override {
+    return engine_.shared_.net.grpc_server(engine_.lane_, component_.name, config, memory(),
+                                           handler);
+  }
 
  private:
   const std::vector<std::pair<std::string, std::string>>& at_start() const override {
@@ -141,6 +146,10 @@ struct LaneEngine::OutputHost final : OutputContext {
   uint64_t shards() const noexcept override { return component.output.shards; }
   Result<std::unique_ptr<Channel>> http_channel(const HttpClientConfig& config) override {
     return engine.shared_.net.http_channel(engine.lane_, config, metrics_);
+  }
+  Result<std::unique_ptr<Channel>> grpc_channel(const HttpClientConfig& config,
+                                                const GrpcClientConfig& grpc) override {
+    return engine.shared_.net.grpc_channel(engine.lane_, config, grpc, metrics_);
   }
 
   LaneEngine& engine;

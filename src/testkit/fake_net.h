@@ -68,6 +68,10 @@ class FakeNet final : public pipeline::NetFactory {
                                                   HttpHandler& handler, bool share_port) override {
     return listeners_.listen(lane, config, handler, share_port);
   }
+  Result<std::unique_ptr<Channel>> grpc_channel(Lane& lane, const HttpClientConfig&,
+                                                const GrpcClientConfig&, Metrics&) override {
+    return server_.channel(lane);
+  }
   /// For requests to what the agent listens on.
   FakeListeners& listeners() noexcept { return listeners_; }
 
