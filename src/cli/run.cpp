@@ -14,6 +14,7 @@
 #include "base/metrics_registry.h"
 #include "cli/net_factory.h"
 #include "cli/progress.h"
+#include "cli/startup_pages.h"
 #include "loop/clock.h"
 #include "loop/uv_lane.h"
 #include "pipeline/engine.h"
@@ -153,6 +154,7 @@ int run_agent(const config::AgentConfig& config, const RunOptions& options) {
     });
   });
 
+  release_startup_pages();
   threads.run();
   engine.start();
   admin.set_state(admin::AdminServer::State::running);

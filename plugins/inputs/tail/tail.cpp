@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 
 // Events of so long are handled in one go: a line a write must not cost a wake-up a line.
 constexpr milliseconds kEventTurn{50};
+// The same while files keep being written: waking up costs more than the lines of such a turn.
+constexpr milliseconds kBusyTurn{100};
 // The soonest that everything is looked up again because of confusion.
 constexpr Duration kSoonestFullScan = std::chrono::seconds(1);
 // Instead of rescan_interval where directories have no events.
@@ -117,7 +119,7 @@ void TailInput::handle_events() {
   const bool any = watcher_.drain(*this);
   start_scan();
   if (any) {
-    event_timer_->start(kEventTurn);  // while there is something going on, without a wake-up each
+    event_timer_->start(kBusyTurn);  // while there is something going on, without a wake-up each
   } else {
     events_->set_events(true, false);
   }

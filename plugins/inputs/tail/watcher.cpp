@@ -17,8 +17,8 @@ constexpr size_t kBufferBytes = 64 * 1024;
 constexpr size_t kMostEarlyEvents = 4096;
 // A directory is muted when a turn brings that many events for each source in it, which is when
 // looking at all of them is cheaper; for about a second.
-constexpr size_t kManyWrites = 8;
-constexpr uint32_t kMutedTurns = 20;
+constexpr size_t kManyWrites = 16;
+constexpr uint32_t kMutedTurns = 10;
 
 std::pair<std::string_view, std::string_view> folder_and_name(std::string_view path) {
   const size_t slash = path.rfind('/');
