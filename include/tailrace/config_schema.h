@@ -61,6 +61,11 @@ struct ConfigContext {
   void fail(const ConfigValue& at, std::string message, std::string hint = {}) {
     issues.add(at.position, path, std::move(message), std::move(hint));
   }
+  /// A path as Prometheus means it: relative to the file that names it.
+  std::string file_path(const std::string& written) const {
+    return written.empty() || written.front() == '/' || folder.empty() ? written
+                                                                       : folder + "/" + written;
+  }
 };
 
 /// What docs and JSON Schema need to know of a type.
@@ -72,7 +77,8 @@ struct OptionType {
 /// Reading, printing and naming of an option's type. Specialise for a type of your own.
 /// Implemented in src/config for: bool, int64_t, uint32_t, uint64_t, double, std::string, ByteSize,
 /// Duration, Secret, std::vector<std::string>, std::map<std::string, std::string>,
-/// std::optional of each, and ConfigValue (taken as it is, for the plugin to look into).
+/// std::map<std::string, std::vector<std::string>>, std::optional of each, and ConfigValue (taken
+/// as it is, for the plugin to look into).
 template <class T>
 struct OptionCodec {
   static bool read(const ConfigValue& value, T& out, ConfigContext& context);
@@ -155,6 +161,13 @@ template <>
 std::string OptionCodec<StringMap>::print(const StringMap&);
 template <>
 OptionType OptionCodec<StringMap>::type();
+using StringListMap = std::map<std::string, StringList>;
+template <>
+bool OptionCodec<StringListMap>::read(const ConfigValue&, StringListMap&, ConfigContext&);
+template <>
+std::string OptionCodec<StringListMap>::print(const StringListMap&);
+template <>
+OptionType OptionCodec<StringListMap>::type();
 
 template <class T>
 struct OptionCodec<std::optional<T>> {
@@ -326,12 +339,19 @@ class Schema {
       };
       rows_.push_back(std::move(row));
     }
+    refused_.insert(refused_.end(), part.refused_.begin(), part.refused_.end());
     for (const auto& inner : part.finishers_) {
       finishers_.push_back(
           [member, inner](void* object, const ConfigValue& at, ConfigContext& context) {
             return inner(&(static_cast<C*>(object)->*member), at, context);
           });
     }
+    return std::move(*this);
+  }
+
+  /// Options that others have and we do not, so that the complaint can say more than "unknown".
+  Schema&& refuse(std::vector<std::string> names, std::string message, std::string hint) && {
+    refused_.push_back({std::move(names), std::move(message), std::move(hint)});
     return std::move(*this);
   }
 
@@ -347,7 +367,14 @@ class Schema {
   }
 
  private:
+  struct Refused {
+    std::vector<std::string> names;
+    std::string message;
+    std::string hint;
+  };
+
   std::vector<OptionRow> rows_;
+  std::vector<Refused> refused_;
   std::vector<std::function<bool(void*, const ConfigValue&, ConfigContext&)>> finishers_;
 };
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tailrace/bytes.h"
 #include "tailrace/channel.h"
@@ -29,7 +31,7 @@ struct Authorization {
   std::string credentials_file;
 };
 
-enum class TlsVersion : uint8_t { tls12, tls13 };
+enum class TlsVersion : uint8_t { tls10, tls11, tls12, tls13 };
 
 struct TlsClientConfig {
   std::string ca;
@@ -41,6 +43,7 @@ struct TlsClientConfig {
   std::string server_name;
   bool insecure_skip_verify = false;
   TlsVersion min_version = TlsVersion::tls12;
+  std::optional<TlsVersion> max_version;
 };
 
 struct OAuth2 {
@@ -51,6 +54,12 @@ struct OAuth2 {
   std::string token_url;
   StringMap endpoint_params;
   TlsClientConfig tls_config;
+  /// As Prometheus has it: the token endpoint is reached by these only, not as everything else is.
+  bool own_proxy = false;
+  std::string proxy_url;
+  std::string no_proxy;
+  bool proxy_from_environment = false;
+  StringListMap proxy_connect_header;
 };
 
 struct SigV4 {
@@ -58,6 +67,13 @@ struct SigV4 {
   std::string access_key;
   Secret secret_key;
   std::string service;
+};
+
+/// A header that is sent once for each value.
+struct HttpHeaderValues {
+  StringList values;
+  StringList secrets;  // likewise, but never printed
+  StringList files;    // whose content is the value
 };
 
 /// Options of everything that makes HTTP requests. Files are re-read when they change.
@@ -69,11 +85,21 @@ struct HttpClientConfig {
   TlsClientConfig tls_config;
   std::string proxy_url;  // "" = from the environment
   std::string no_proxy;
+  bool proxy_from_environment = true;  // false: without proxy_url there is no proxy
+  StringListMap proxy_connect_header;  // for the proxy alone
   bool follow_redirects = true;
   StringMap headers;
+  std::vector<std::pair<std::string, HttpHeaderValues>> http_headers;
+  Secret bearer_token;  // Prometheus's older spelling of authorization, into which it is read
+  std::string bearer_token_file;
 };
 /// For Schema::with_part.
 const Schema& http_client_schema();
+/// The same options with Prometheus's names, defaults and meaning: a proxy from the environment
+/// only where it is asked for, paths relative to the file that names them. Starts from
+/// prometheus_http_client(); complaint() is asked already.
+const Schema& prometheus_http_client_schema();
+HttpClientConfig prometheus_http_client();
 /// What is wrong across the options (two kinds of credentials at once, a certificate without its
 /// key …), or "". For a component's validate().
 std::string complaint(const HttpClientConfig& config);

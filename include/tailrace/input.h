@@ -125,6 +125,7 @@ struct TargetStatus {
   Pairs discovered_labels;
   Pairs labels;  ///< Empty for a dropped one.
   bool dropped = false;
+  uint64_t dropped_more = 0;  ///< With a dropped one: so many of its job are not told.
   std::string url;
   std::string health = "unknown";  ///< "up", "down", "unknown".
   std::string last_error;          ///< "" = the last one worked.

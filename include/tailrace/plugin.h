@@ -22,6 +22,13 @@ struct ListenAddress {
   std::string address;  // "0.0.0.0:3101"
 };
 
+/// What `tailrace relabel` asks a component that has relabeling rules.
+struct RelabelQuestion {
+  std::string job;     ///< Of which job; "" = the only one.
+  std::string target;  ///< `name="value", …` of a discovered target, or just its address; or "".
+  std::string metric;  ///< `name{label="value", …}` of a sample; or "".
+};
+
 /// Everything the engine knows of a plugin before it runs. Made by define_input and its siblings.
 struct PluginDescriptor {
   ComponentKind kind;
@@ -37,6 +44,8 @@ struct PluginDescriptor {
   /// Checks across options, after all were read. May be null.
   void (*validate)(const void* config, const ConfigValue& at, ConfigContext& context);
   std::vector<ListenAddress> (*listens)(const void* config);
+  /// Shows step by step what the rules do, as text for a person. May be null: it has none.
+  Result<std::string> (*explain_relabel)(const void* config, const RelabelQuestion& question);
 
   // The one of its kind is set.
   Result<std::unique_ptr<Input>> (*make_input)(std::shared_ptr<const void>, InputContext&);
@@ -76,14 +85,20 @@ constexpr PluginDescriptor base_descriptor(ComponentKind kind, const PluginInfo&
   if constexpr (requires(const Config& c) { c.listens(); }) {
     d.listens = [](const void* c) { return static_cast<const Config*>(c)->listens(); };
   }
+  if constexpr (requires(const Config& c, const RelabelQuestion& q) { c.explain_relabel(q); }) {
+    d.explain_relabel = [](const void* c, const RelabelQuestion& question) {
+      return static_cast<const Config*>(c)->explain_relabel(question);
+    };
+  }
   return d;
 }
 }  // namespace detail
 
 /// `Class` has a constructor (std::shared_ptr<const Config>, InputContext&), or a static
 /// `Result<std::unique_ptr<Input>> make(…)` with the same parameters where that can fail. A Config
-/// may have `void validate(const ConfigValue& at, ConfigContext&) const` and
-/// `std::vector<ListenAddress> listens() const`.
+/// may have `void validate(const ConfigValue& at, ConfigContext&) const`,
+/// `std::vector<ListenAddress> listens() const` and
+/// `Result<std::string> explain_relabel(const RelabelQuestion&) const`.
 template <class Class, class Config>
 constexpr PluginDescriptor define_input(const PluginInfo& info, const Schema& (*schema)()) {
   PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::input, info, schema);

@@ -8,6 +8,7 @@
 #include "admin/json_text.h"
 #include "admin/page.h"
 #include "admin/prometheus_text.h"
+#include "admin/targets_json.h"
 #include "version_info.h"
 
 namespace tailrace::admin {
@@ -137,8 +138,14 @@ Status AdminServer::listen(const std::string& address, const Listen& listen) {
 
 uint64_t AdminServer::on_head(const std::shared_ptr<HttpExchange>& exchange) {
   const HttpRequestHead& head = exchange->head();
-  static constexpr std::string_view kPaths[] = {
-      "/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/ledger", "/api/v1/files"};
+  static constexpr std::string_view kPaths[] = {"/",
+                                                "/metrics",
+                                                "/healthz",
+                                                "/readyz",
+                                                "/api/v1/status",
+                                                "/api/v1/ledger",
+                                                "/api/v1/files",
+                                                "/api/v1/targets"};
   if (std::ranges::find(kPaths, head.path) == std::end(kPaths)) {
     exchange->reply(404, kText, "not found; see /\n");
     return 0;
@@ -177,6 +184,13 @@ void AdminServer::on_body(const std::shared_ptr<HttpExchange>& exchange, Bytes, 
     with_snapshot(exchange, [](HttpExchange& to, const Snapshots& lanes) {
       to.reply(200, kJson, files_json(lanes));
     });
+  } else if (path == "/api/v1/targets") {
+    with_snapshot(
+        exchange,
+        [](HttpExchange& to, const Snapshots& lanes) {
+          to.reply(200, kJson, targets_json(lanes, read_targets_query(to.head().query)));
+        },
+        pipeline::SnapshotDetail::targets);
   } else {
     with_snapshot(exchange,
                   [this](HttpExchange& to, const Snapshots& lanes) { answer_status(to, lanes); });
@@ -192,7 +206,8 @@ struct AdminServer::Pending {
   std::unique_ptr<Timer> timeout;
 };
 
-void AdminServer::with_snapshot(const std::shared_ptr<HttpExchange>& exchange, Answer answer) {
+void AdminServer::with_snapshot(const std::shared_ptr<HttpExchange>& exchange, Answer answer,
+                                pipeline::SnapshotDetail detail) {
   auto pending = std::make_shared<Pending>();
   pending->exchange = exchange;
   pending->answer = std::move(answer);
@@ -203,15 +218,16 @@ void AdminServer::with_snapshot(const std::shared_ptr<HttpExchange>& exchange, A
     }
   });
   pending->timeout->start(kLaneAnswer);
-  collect_([this, alive = std::weak_ptr<bool>(alive_), pending, lane = &lane_](Snapshots lanes) {
-    lane->post([alive, pending, lanes = std::move(lanes)] {
-      pending->timeout.reset();
-      if (!alive.expired() && !pending->exchange->replied()) {
-        pending->answer(*pending->exchange, lanes);
-      }
-      pending->exchange.reset();
-    });
-  });
+  collect_(detail,
+           [this, alive = std::weak_ptr<bool>(alive_), pending, lane = &lane_](Snapshots lanes) {
+             lane->post([alive, pending, lanes = std::move(lanes)] {
+               pending->timeout.reset();
+               if (!alive.expired() && !pending->exchange->replied()) {
+                 pending->answer(*pending->exchange, lanes);
+               }
+               pending->exchange.reset();
+             });
+           });
 }
 
 void AdminServer::answer_metrics(HttpExchange& exchange) {

@@ -23,6 +23,7 @@ namespace tailrace::admin {
 ///   GET /api/v1/status    version, state, complaints
 ///   GET /api/v1/ledger    the books, lanes added up
 ///   GET /api/v1/files     what inputs have under way, file by file
+///   GET /api/v1/targets   targets of inputs that fetch, in the shape of Prometheus's own API
 ///   GET /                 the page
 ///
 /// Lane: the main thread's own.
@@ -30,7 +31,8 @@ class AdminServer final : private HttpHandler {
  public:
   enum class State { starting, running, stopping };
   /// Asks the engine for a picture of all lanes; the answer may come on any thread.
-  using Collect = std::function<void(std::function<void(std::vector<pipeline::LaneSnapshot>)>)>;
+  using Collect = std::function<void(pipeline::SnapshotDetail,
+                                     std::function<void(std::vector<pipeline::LaneSnapshot>)>)>;
   using Listen =
       std::function<Result<std::unique_ptr<HttpServer>>(const HttpServerConfig&, HttpHandler&)>;
 
@@ -50,7 +52,8 @@ class AdminServer final : private HttpHandler {
   void on_body(const std::shared_ptr<HttpExchange>& exchange, Bytes body,
                size_t body_size) override;
   void on_end(const std::shared_ptr<HttpExchange>& exchange) override;
-  void with_snapshot(const std::shared_ptr<HttpExchange>& exchange, Answer answer);
+  void with_snapshot(const std::shared_ptr<HttpExchange>& exchange, Answer answer,
+                     pipeline::SnapshotDetail detail = pipeline::SnapshotDetail::usual);
 
   void answer_metrics(HttpExchange& exchange);
   void answer_ready(HttpExchange& exchange, const Snapshots& lanes);

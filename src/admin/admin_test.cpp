@@ -70,8 +70,10 @@ struct Bench {
   MetricsRegistry registry;
   std::vector<pipeline::LaneSnapshot> picture;
   bool lanes_answer = true;
+  pipeline::SnapshotDetail asked = pipeline::SnapshotDetail::usual;
   Done waiting;
-  admin::AdminServer server{lane, registry, [this](Done done) {
+  admin::AdminServer server{lane, registry, [this](pipeline::SnapshotDetail detail, Done done) {
+                              asked = detail;
                               if (lanes_answer) {
                                 done(picture);
                               } else {

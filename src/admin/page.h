@@ -32,6 +32,10 @@ td.l { overflow: hidden; text-overflow: ellipsis; max-width: 34rem }
 <h2>Sources <span class="quiet" id="count"></span></h2>
 <div class="scroll"><table><thead><tr><th class="l">source</th><th class="l">state</th><th>lag</th>
 <th>behind</th><th>position</th><th>not settled</th></tr></thead><tbody id="files"></tbody></table></div>
+<section id="scrapes" hidden><h2>Targets <span class="quiet" id="up"></span></h2>
+<div class="scroll"><table><thead><tr><th class="l">job</th><th class="l">target</th>
+<th class="l">labels</th><th class="l">state</th><th>last</th><th>took</th><th>samples</th>
+<th class="l">error</th></tr></thead><tbody id="targets"></tbody></table></div></section>
 <script>
 const n = x => Math.round(x).toLocaleString('en');
 const mib = x => (x / 1048576).toFixed(2);
@@ -42,7 +46,7 @@ let last = {}, lastTime = 0;
 async function refresh() {
   const state = document.getElementById('state');
   try {
-    const [status, ledger, files] = await Promise.all([get('api/v1/status'), get('api/v1/ledger'), get('api/v1/files')]);
+    const [status, ledger, files, scrapes] = await Promise.all([get('api/v1/status'), get('api/v1/ledger'), get('api/v1/files'), get('api/v1/targets')]);
     const now = performance.now(), seconds = (now - lastTime) / 1000;
     state.textContent = `${status.version} · ${status.state} · up ${n(status.uptime_seconds)} s · ${status.lanes} lane${status.lanes === 1 ? '' : 's'}` + (ledger.balanced ? ' · books close' : ' · BOOKS DO NOT CLOSE');
     state.className = ledger.balanced && status.complaints.length === 0 ? 'good' : 'bad';
@@ -67,6 +71,21 @@ async function refresh() {
       const row = body.insertRow();
       cell(row, f.path, 'l'); cell(row, f.state, 'l'); cell(row, bytes(f.lag_bytes));
       cell(row, f.lag_seconds.toFixed(1) + ' s'); cell(row, bytes(f.position)); cell(row, bytes(f.waiting_bytes));
+    }
+    const targets = scrapes.data.activeTargets, order = {down: 0, unknown: 1, up: 2};
+    const dropped = Object.values(scrapes.data.droppedTargetCounts).reduce((a, b) => a + b, 0);
+    document.getElementById('scrapes').hidden = targets.length === 0 && dropped === 0;
+    document.getElementById('up').textContent = `${n(targets.filter(t => t.health === 'up').length)} of ${n(targets.length)} up, ${n(dropped)} dropped` + (targets.length > 200 ? ', the first 200' : '');
+    targets.sort((a, b) => order[a.health] - order[b.health] || (a.scrapeUrl < b.scrapeUrl ? -1 : 1));
+    const list = document.getElementById('targets'); list.replaceChildren();
+    for (const t of targets.slice(0, 200)) {
+      const row = list.insertRow(), ago = (Date.now() - Date.parse(t.lastScrape)) / 1000;
+      cell(row, t.scrapePool, 'l'); cell(row, t.scrapeUrl, 'l');
+      cell(row, Object.entries(t.labels).map(([k, v]) => `${k}="${v}"`).join(' '), 'l');
+      cell(row, t.health, t.health === 'up' ? 'l good' : t.health === 'down' ? 'l bad' : 'l');
+      cell(row, t.lastScrape.startsWith('0001') ? 'never' : ago.toFixed(1) + ' s ago');
+      cell(row, (t.lastScrapeDuration * 1000).toFixed(1) + ' ms'); cell(row, n(t.lastSamples));
+      cell(row, t.lastError, 'l');
     }
   } catch (error) { state.textContent = 'no answer: ' + error.message; state.className = 'bad'; }
   setTimeout(refresh, 2000);

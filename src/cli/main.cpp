@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/plugin_table.h"
+#include "cli/relabel.h"
 #include "cli/run.h"
+#include "cli/targets.h"
 #include "cli/write_docs.h"
 #include "config/docs.h"
 #include "config/json_schema.h"
@@ -59,6 +61,9 @@ struct Arguments {
   bool json_schema = false;
   std::string docs_to_write;
   std::string docs_to_check;
+  std::string component;
+  RelabelQuestion relabel;
+  TargetsOptions targets{.admin = "http://127.0.0.1:2020"};
 };
 
 /// True, with a word on what to do, when no configuration was named and the usual one is not there.
@@ -109,6 +114,40 @@ void add_config_option(CLI::App& command, Arguments& arguments) {
       ->type_name("FILE");
 }
 
+/// What helps with scraping: `relabel` and `targets`.
+void declare_prometheus(CLI::App& app, Arguments& arguments, std::function<int()>& action) {
+  CLI::App* command = app.add_subcommand(
+      "relabel", "Show step by step what relabeling rules do to a target or a sample.");
+  add_config_option(*command, arguments);
+  command->add_option("--target", arguments.relabel.target,
+                      "The target's labels as discovered: an address, or label=value,...");
+  command->add_option(
+      "--metric", arguments.relabel.metric,
+      "A sample: name{label=\"value\",...}; with --target it is one of that target.");
+  command->add_option("--job", arguments.relabel.job, "The job_name, where there are several.");
+  command->add_option("--input,--output", arguments.component,
+                      "The component whose rules are meant, where several have some.");
+  command->callback([&] {
+    action = [&] {
+      return has_no_config(arguments, "relabel")
+                 ? kBadConfig
+                 : relabel(arguments.config, arguments.component, arguments.relabel, plugin_table(),
+                           std::cout, std::cerr);
+    };
+  });
+
+  command = app.add_subcommand("targets", "Show what a running agent scrapes, and how that goes.");
+  command->add_option("--admin", arguments.targets.admin, "The agent's admin address.")
+      ->capture_default_str()
+      ->type_name("URL");
+  command->add_option("--job", arguments.targets.job, "Only targets of this job.");
+  command->add_flag("--dropped", arguments.targets.dropped,
+                    "Also targets that were found and dropped.");
+  command->add_flag("--json", arguments.targets.json, "As the agent answers it.");
+  command->callback(
+      [&] { action = [&] { return targets(arguments.targets, std::cout, std::cerr); }; });
+}
+
 /// Adds the subcommands; the one that is chosen sets `action`.
 void declare(CLI::App& app, Arguments& arguments, std::function<int()>& action) {
   app.require_subcommand(0, 1);
@@ -139,6 +178,8 @@ void declare(CLI::App& app, Arguments& arguments, std::function<int()>& action) 
                  : check(arguments.config, plugin_table(), std::cout, std::cerr);
     };
   });
+
+  declare_prometheus(app, arguments, action);
 
   command = app.add_subcommand("docs", "Print the reference of all options, in Markdown.");
   CLI::Option* schema = command->add_flag("--json-schema", arguments.json_schema,

@@ -112,8 +112,9 @@ int run_agent(const config::AgentConfig& config, const RunOptions& options) {
     return report(opened.error());
   }
 
-  admin::AdminServer admin(main_lane, registry,
-                           [&](auto done) { engine.snapshot(std::move(done)); });
+  admin::AdminServer admin(main_lane, registry, [&](auto detail, auto done) {
+    engine.snapshot(std::move(done), detail);
+  });
   if (!config.admin.listen.empty()) {
     Status listening = admin.listen(
         config.admin.listen, [&](const HttpServerConfig& server, HttpHandler& handler) {

@@ -159,6 +159,29 @@ class JsonReader {
     return walk(object, source_, visit);
   }
 
+  /// Walks the items of the array that `text` is: visit(JsonValue& value) -> bool go_on. False when
+  /// `text` is no array, is broken, or goes on behind the array.
+  template <class F>
+  bool each_item(std::string_view text, Arena& arena, F&& visit) {
+    simdjson::ondemand::document document;
+    simdjson::ondemand::array array;
+    if (!start(text, arena, document) || document.get_array().get(array) != simdjson::SUCCESS) {
+      return false;
+    }
+    for (auto result : array) {
+      simdjson::ondemand::value item;
+      if (std::move(result).get(item) != simdjson::SUCCESS) {
+        return false;
+      }
+      JsonValue value(item, source_);
+      if (!visit(value)) {
+        return true;
+      }
+    }
+    const char* behind = nullptr;
+    return document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS;
+  }
+
   /// The same for a text with kBlockPadding readable bytes behind it: never copied.
   template <class F>
   bool each_padded_field(std::string_view text, Arena& arena, F&& visit) {

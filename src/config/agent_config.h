@@ -93,9 +93,9 @@ using PluginTable = std::span<const PluginDescriptor* const>;
 /// place; with errors there is no config. Warnings do not prevent one.
 std::optional<AgentConfig> load(const std::string& path, PluginTable plugins, ConfigIssues& issues);
 
-/// The same from text.
+/// The same from text, which came from a file in `folder` ("" = from no file).
 std::optional<AgentConfig> load_text(std::string_view text, PluginTable plugins,
-                                     ConfigIssues& issues);
+                                     ConfigIssues& issues, const std::string& folder = {});
 
 /// `conf/a.yaml:12:7 outputs.loki.timeout: expected a duration such as 5s, got "5"`, with the hint
 /// after a semicolon; `severity` ("warning") stands before the path. One line, without its end.

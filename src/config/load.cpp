@@ -72,7 +72,8 @@ void warn_of_large_buffers(const AgentConfig& config, const ConfigValue& root,
               "lower buffer.memory of the outputs, or raise the limit");
 }
 
-AgentConfig read_root(const ConfigValue& root, PluginTable plugins, ConfigIssues& issues) {
+AgentConfig read_root(const ConfigValue& root, PluginTable plugins, const std::string& folder,
+                      ConfigIssues& issues) {
   static const ConfigValue nothing;
   const auto section = [&root](std::string_view name) -> const ConfigValue& {
     const ConfigValue* found = root.find(name);
@@ -80,6 +81,7 @@ AgentConfig read_root(const ConfigValue& root, PluginTable plugins, ConfigIssues
   };
   AgentConfig config;
   ConfigContext context{issues, ""};
+  context.folder = folder;
   check_sections(root, issues);
   read_agent(section("agent"), config, context);
   config.inputs = read_components(ComponentKind::input, section("inputs"), plugins, context);
@@ -118,14 +120,14 @@ std::vector<ConfigIssue> in_order(std::vector<ConfigIssue> issues, size_t parsed
 }  // namespace
 
 std::optional<AgentConfig> load_text(std::string_view text, PluginTable plugins,
-                                     ConfigIssues& issues) {
+                                     ConfigIssues& issues, const std::string& folder) {
   ConfigIssues found;
   std::optional<AgentConfig> config;
   const auto root = parse_yaml(text, found);
   const size_t parsed = found.issues().size();
   if (root) {
     if (root->kind == ConfigValue::Kind::map) {
-      config = read_root(*root, plugins, found);
+      config = read_root(*root, plugins, folder, found);
     } else {
       found.add(root->position, "",
                 fmt::format("expected a map with inputs, outputs and pipelines, got {}",
@@ -151,7 +153,10 @@ std::optional<AgentConfig> load(const std::string& path, PluginTable plugins,
     issues.add({}, "", fmt::format("cannot be read: {}", text.error().message));
     return std::nullopt;
   }
-  auto config = load_text(*text, plugins, issues);
+  const size_t slash = path.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? std::string() : path.substr(0, std::max<size_t>(slash, 1));
+  auto config = load_text(*text, plugins, issues, folder);
   if (config) {
     config->file = path;
   }

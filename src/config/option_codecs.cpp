@@ -368,6 +368,40 @@ OptionType OptionCodec<StringMap>::type() {
 }
 
 template <>
+bool OptionCodec<StringListMap>::read(const ConfigValue& value, StringListMap& out,
+                                      ConfigContext& context) {
+  if (value.kind != ConfigValue::Kind::map) {
+    return fail_expected(value, "a map of names to lists of texts", context);
+  }
+  out.clear();
+  bool ok = true;
+  const std::string path = context.path;
+  for (const auto& member : value.members) {
+    context.path = path + "." + member.key;
+    StringList& list = out[member.key];
+    if (!context.as_prometheus || member.value.kind != ConfigValue::Kind::null) {
+      ok = OptionCodec<StringList>::read(member.value, list, context) && ok;
+    }
+  }
+  context.path = path;
+  return ok;
+}
+template <>
+std::string OptionCodec<StringListMap>::print(const StringListMap& value) {
+  std::string text;
+  for (const auto& [key, list] : value) {
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key,
+                        OptionCodec<StringList>::print(list));
+  }
+  return text.empty() ? text : "{" + text + "}";
+}
+template <>
+OptionType OptionCodec<StringListMap>::type() {
+  return {"map of lists of texts", fmt::format(R"({{"type":"object","additionalProperties":{}}})",
+                                               OptionCodec<StringList>::type().json_schema)};
+}
+
+template <>
 bool OptionCodec<ConfigValue>::read(const ConfigValue& value, ConfigValue& out, ConfigContext&) {
   out = value;
   return true;

@@ -1,11 +1,15 @@
 #include "config/read_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
 #include <fmt/format.h>
+#include <glob.h>
+
+#include "tailrace/config_files.h"
 
 namespace tailrace::config {
 namespace {
@@ -44,3 +48,28 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes) {
 }
 
 }  // namespace tailrace::config
+
+namespace tailrace {
+
+Result<std::string> read_config_file(const std::string& path, size_t max_bytes) {
+  return config::read_file(path, max_bytes);
+}
+
+std::vector<std::string> files_matching(const std::string& pattern) {
+  std::vector<std::string> out;
+  glob_t found{};
+  // GLOB_PERIOD: a `*` stands for any name, as in Go.
+  if (::glob(pattern.c_str(), GLOB_PERIOD | GLOB_NOSORT, nullptr, &found) == 0) {
+    for (size_t i = 0; i < found.gl_pathc; ++i) {
+      const std::string path = found.gl_pathv[i];
+      if (!path.ends_with("/.") && !path.ends_with("/..") && path != "." && path != "..") {
+        out.push_back(path);
+      }
+    }
+  }
+  ::globfree(&found);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace tailrace

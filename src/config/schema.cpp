@@ -253,8 +253,15 @@ bool Schema::read(const ConfigValue& map, void* object, ConfigContext& context,
       for (const auto& known : rows_) {
         names.push_back(known.name);
       }
-      context.issues.add(member.key_position, context.path, "unknown option",
-                         config::suggest(member.key, names));
+      std::string message = "unknown option";
+      std::string hint = config::suggest(member.key, names);
+      for (const Refused& refused : refused_) {
+        if (is_among(refused.names, member.key)) {
+          message = refused.message;
+          hint = refused.hint;
+        }
+      }
+      context.issues.add(member.key_position, context.path, std::move(message), std::move(hint));
       ok = false;
     } else if (context.as_prometheus && member.value.kind == ConfigValue::Kind::null) {
       if (const auto zero = zero_of(*row)) {

@@ -226,4 +226,87 @@ TEST_CASE("Schema: parts and further checks") {
         Errors{"1:7 at.name: not this one", "2:6 at.i64: must be from -10 to 10, got \"30\""});
 }
 
+struct Section {
+  bool flag = true;
+  uint32_t count = 7;
+  Duration wait = std::chrono::seconds(5);
+  std::string text = "default";
+  StringList list = {"default"};
+  Mode mode = Mode::fast;
+  int sum = 0;
+};
+
+struct Sections {
+  std::vector<Section> sections;
+};
+
+static const Schema& section_schema() {
+  static const Schema schema =
+      Schema::of<Section>(
+          {
+              option("flag", &Section::flag, "A."),
+              option("count", &Section::count, "B."),
+              option("wait", &Section::wait, "C."),
+              option("text", &Section::text, "D."),
+              option("list", &Section::list, "E."),
+              choice("mode", &Section::mode, "F.", {{"fast", Mode::fast}, {"safe", Mode::safe}}),
+          })
+          .finish<Section>([](Section& section, const ConfigValue& at, ConfigContext& context) {
+            if (section.count > 100) {
+              context.fail(at, "too many");
+              return false;
+            }
+            section.sum = static_cast<int>(section.count) + 1;
+            return true;
+          })
+          .refuse({"elsewhere", "other"}, "is not for us", "leave it out");
+  return schema;
+}
+
+static const Schema& sections_schema(bool as_prometheus) {
+  const auto list = [] {
+    return objects("sections", &Sections::sections, "Sections.", section_schema());
+  };
+  static const Schema plain = Schema::of<Sections>({list()});
+  static const Schema prometheus = Schema::of<Sections>({list().as_prometheus()});
+  return as_prometheus ? prometheus : plain;
+}
+
+TEST_CASE("Schema: a section of Prometheus's: nothing written is zero, and yes is true") {
+  const char* text = "sections:\n- {flag:, count:, wait:, text:, list:, mode:}\n- {flag: On}\n";
+  Sections sections;
+  CHECK(read(sections_schema(true), text, sections) == Errors{});
+  REQUIRE(sections.sections.size() == 2);
+  const Section& empty = sections.sections[0];
+  CHECK_FALSE(empty.flag);
+  CHECK(empty.count == 0);
+  CHECK(empty.wait.count() == 0);
+  CHECK(empty.text.empty());
+  CHECK(empty.list.empty());
+  CHECK(empty.mode == Mode::fast);
+  CHECK(sections.sections[1].flag);
+
+  CHECK(read(sections_schema(true), "sections:\n", sections) == Errors{});
+  CHECK(read(sections_schema(true), "sections: [{flag: \"yes\"}]\n", sections).size() == 1);
+  CHECK(read(sections_schema(false), text, sections).size() == 7);
+}
+
+TEST_CASE("Schema: an object is finished when its options are good") {
+  Sections sections;
+  CHECK(read(sections_schema(false), "sections: [{count: 4}]\n", sections) == Errors{});
+  CHECK(sections.sections[0].sum == 5);
+  CHECK(read(sections_schema(false), "sections: [{count: 1}, {count: 101}]\n", sections) ==
+        Errors{"1:24 at.sections[1]: too many"});
+  CHECK(read(sections_schema(false), "sections: [{count: x}]\n", sections).size() == 1);
+  CHECK(sections.sections[0].sum == 0);
+}
+
+TEST_CASE("Schema: an option that is refused says why, where its name stands") {
+  Sections sections;
+  CHECK(read(sections_schema(false), "sections:\n- elsewhere:\n    - x\n  others: 1\n", sections) ==
+        Errors{"2:3 at.sections[0].elsewhere: is not for us; leave it out",
+               "4:3 at.sections[0].others: unknown option; known: flag, count, wait, text, list, "
+               "mode"});
+}
+
 }  // namespace tailrace::config

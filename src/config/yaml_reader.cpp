@@ -12,6 +12,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "tailrace/config_files.h"
+
 #include "config/references.h"
 
 namespace tailrace::config {
@@ -19,6 +21,8 @@ namespace {
 
 // Aliases of aliases can make a small file expand without bound; no real configuration comes near.
 constexpr size_t kMaxNodes = 200'000;
+// A file of generated targets may be larger.
+constexpr size_t kMaxPlainNodes = 2'000'000;
 
 /// Thrown to end the parse early; what is wrong was reported before.
 struct GaveUp {};
@@ -42,7 +46,10 @@ size_t count_nodes(const ConfigValue& value) {
 /// for the places of keys.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(ConfigIssues& issues) : issues_(issues) {}
+  TreeBuilder(ConfigIssues& issues, bool references)
+      : issues_(issues),
+        references_(references),
+        max_nodes_(references ? kMaxNodes : kMaxPlainNodes) {}
 
   std::optional<ConfigValue> take_root() { return std::move(root_); }
 
@@ -74,7 +81,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!value.quoted && tag != "?") {
       refuse_tag(mark, tag);
     }
-    if (expects_key()) {
+    if (expects_key() || !references_) {
       value.scalar = text;
     } else {
       fill_references(text, path(), value, issues_);
@@ -160,7 +167,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   /// A node is whole: remember it under its anchor, and hand it to what it stands in.
   void finish(ConfigValue value, YAML::anchor_t anchor) {
-    if (++nodes_ > kMaxNodes) {
+    if (++nodes_ > max_nodes_) {
       issues_.add(value.position, path(), "the configuration is too large",
                   "aliases that contain aliases multiply");
       throw GaveUp{};
@@ -232,6 +239,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   ConfigIssues& issues_;
+  const bool references_;  // fill in ${env:…} and ${file:…}
+  const size_t max_nodes_;
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, ConfigValue> anchors_;
   std::optional<ConfigValue> root_;
@@ -263,10 +272,8 @@ std::string syntax_hint(std::string_view line) {
   return {};
 }
 
-}  // namespace
-
-std::optional<ConfigValue> parse_yaml(std::string_view text, ConfigIssues& issues) {
-  TreeBuilder builder(issues);
+std::optional<ConfigValue> parse(std::string_view text, bool references, ConfigIssues& issues) {
+  TreeBuilder builder(issues, references);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -275,7 +282,7 @@ std::optional<ConfigValue> parse_yaml(std::string_view text, ConfigIssues& issue
       return std::nullopt;
     }
     auto root = builder.take_root();
-    TreeBuilder second(issues);
+    TreeBuilder second(issues, references);
     if (parser && parser.HandleNextDocument(second)) {
       const auto extra = second.take_root();
       issues.add(extra ? extra->position : ConfigPosition{}, "",
@@ -293,4 +300,18 @@ std::optional<ConfigValue> parse_yaml(std::string_view text, ConfigIssues& issue
   return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<ConfigValue> parse_yaml(std::string_view text, ConfigIssues& issues) {
+  return parse(text, true, issues);
+}
+
 }  // namespace tailrace::config
+
+namespace tailrace {
+
+std::optional<ConfigValue> parse_plain_yaml(std::string_view text, ConfigIssues& issues) {
+  return config::parse(text, false, issues);
+}
+
+}  // namespace tailrace

@@ -67,6 +67,9 @@ std::vector<std::string> files_of(const HttpClientConfig& config) {
   if (config.authorization) {
     files.push_back(config.authorization->credentials_file);
   }
+  for (const auto& [name, header] : config.http_headers) {
+    files.insert(files.end(), header.files.begin(), header.files.end());
+  }
   return files;
 }
 
@@ -90,6 +93,16 @@ std::string authorization_value(const HttpClientConfig& config,
     return fmt::format("{} {}", auth.type, credentials);
   }
   return {};
+}
+
+std::vector<std::string> header_values(const HttpHeaderValues& header,
+                                       const WatchedFiles::Contents& files) {
+  std::vector<std::string> out = header.values;
+  out.insert(out.end(), header.secrets.begin(), header.secrets.end());
+  for (const std::string& file : header.files) {
+    out.push_back(trimmed(text_or_file({}, file, files)));
+  }
+  return out;
 }
 
 TlsMaterial tls_material(const TlsClientConfig& config, const WatchedFiles::Contents& files) {

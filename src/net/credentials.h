@@ -28,6 +28,10 @@ std::vector<std::string> files_of(const HttpClientConfig& config);
 std::string authorization_value(const HttpClientConfig& config,
                                 const WatchedFiles::Contents& files);
 
+/// Everything that a header is sent with.
+std::vector<std::string> header_values(const HttpHeaderValues& header,
+                                       const WatchedFiles::Contents& files);
+
 TlsMaterial tls_material(const TlsClientConfig& config, const WatchedFiles::Contents& files);
 
 /// True for a name that may stand in a header line.

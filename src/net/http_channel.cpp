@@ -71,8 +71,10 @@ HttpChannel::HttpChannel(HttpClient& client, const HttpClientConfig& config, Met
   for (const ErrorCode code : {ErrorCode::network, ErrorCode::timeout, ErrorCode::tls}) {
     metrics.counter(kErrorsName, kErrorsHelp, {{"reason", to_string(code)}});
   }
-  auto rules = ProxyRules::make(config.proxy_url, config.no_proxy,
-                                [](const char* name) { return std::getenv(name); });
+  const bool ask = config.proxy_from_environment;
+  auto rules = ProxyRules::make(
+      config.proxy_url, config.no_proxy,
+      [ask](const char* name) -> const char* { return ask ? std::getenv(name) : nullptr; });
   if (rules) {
     proxy_rules_ = std::move(*rules);
   } else if (complaint_.empty()) {
@@ -249,6 +251,9 @@ void HttpChannel::start_transfer(CallId id, const Proxy& proxy, const Addresses&
   spec.header_lines = header_lines(flight);
   spec.body = flight.call.body;
   spec.proxy = proxy;
+  if (!proxy.url.empty()) {
+    spec.proxy_headers = &config_.proxy_connect_header;
+  }
   spec.addresses = addresses;
   spec.tls = &config_.tls_config;
   spec.tls_material = tls_material_;
@@ -371,13 +376,26 @@ std::vector<std::string> HttpChannel::header_lines(const Flight& flight) const {
         add(name, value);
       }
     }
+    for (const auto& [name, values] : config_.http_headers) {
+      if (!has_name(own, name)) {
+        for (const std::string& value : header_values(values, *used_files_)) {
+          if (is_header_value(value)) {  // a file may hold anything
+            add(name, value);
+          }
+        }
+      }
+    }
     const std::string authorization =
         tokens_ ? "Bearer " + flight.token : authorization_value(config_, *used_files_);
     if (!authorization.empty() && is_header_value(authorization)) {
       add("Authorization", authorization);
     }
   }
-  if (!has_name(own, "user-agent") && !config_.headers.contains("User-Agent")) {
+  const bool has_agent = has_name(own, "user-agent") || config_.headers.contains("User-Agent") ||
+                         std::ranges::any_of(config_.http_headers, [](const auto& header) {
+                           return same_name(header.first, "user-agent");
+                         });
+  if (!has_agent) {
     add("User-Agent", "tailrace/" TAILRACE_VERSION);
   }
   if (!has_name(own, "content-type") && !config_.sigv4) {

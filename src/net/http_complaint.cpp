@@ -91,19 +91,21 @@ std::string of_oauth2(const OAuth2& oauth2) {
   return {};
 }
 
-std::string of_headers(const StringMap& headers) {
-  for (const auto& [name, value] : headers) {
-    if (!net::is_header_name(name)) {
-      return fmt::format("\"{}\" is no header name", name);
-    }
-    if (!net::is_header_value(value)) {
-      return fmt::format("the value of {} has a line break", name);
-    }
-    if (std::ranges::find(kReserved, net::lower_case(name)) != kReserved.end()) {
-      return fmt::format("{} cannot be set here", name);
-    }
+std::string of_header(const std::string& name, const StringList& values) {
+  if (!net::is_header_name(name)) {
+    return fmt::format("\"{}\" is no header name", name);
+  }
+  if (!std::ranges::all_of(values, net::is_header_value)) {
+    return fmt::format("the value of {} has a line break", name);
   }
   return {};
+}
+
+std::string of_own_header(const std::string& name, const StringList& values) {
+  if (std::ranges::find(kReserved, net::lower_case(name)) != kReserved.end()) {
+    return fmt::format("{} cannot be set here", name);
+  }
+  return of_header(name, values);
 }
 
 std::string prefixed(std::string_view option, const std::string& wrong) {
@@ -146,7 +148,16 @@ std::string complaint(const HttpClientConfig& config) {
       note("proxy_url", proxy.error().message);
     }
   }
-  note("headers", of_headers(config.headers));
+  for (const auto& [name, value] : config.headers) {
+    note("headers", of_own_header(name, {value}));
+  }
+  for (const auto& [name, header] : config.http_headers) {
+    note("http_headers", of_own_header(name, header.values));
+    note("http_headers", of_own_header(name, header.secrets));
+  }
+  for (const auto& [name, values] : config.proxy_connect_header) {
+    note("proxy_connect_header", of_header(name, values));
+  }
   return wrong;
 }
 

@@ -1,8 +1,10 @@
+#include "net/http_schema.h"
+
 #include "tailrace/http.h"
 
 namespace tailrace {
 
-namespace {
+namespace net {
 
 const Schema& basic_auth_schema() {
   static const Schema schema = Schema::of<BasicAuth>({
@@ -25,6 +27,13 @@ const Schema& authorization_schema() {
   });
   return schema;
 }
+
+}  // namespace net
+
+namespace {
+
+using net::authorization_schema;
+using net::basic_auth_schema;
 
 const Schema& tls_client_schema() {
   static const Schema schema = Schema::of<TlsClientConfig>({

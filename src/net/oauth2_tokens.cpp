@@ -21,8 +21,17 @@ constexpr int64_t kRetryTokenNs = 5'000'000'000;
 HttpClientConfig token_client(const OAuth2& oauth2, const HttpClientConfig& proxy_from) {
   HttpClientConfig config;
   config.tls_config = oauth2.tls_config;
+  if (oauth2.own_proxy) {
+    config.proxy_url = oauth2.proxy_url;
+    config.no_proxy = oauth2.no_proxy;
+    config.proxy_from_environment = oauth2.proxy_from_environment;
+    config.proxy_connect_header = oauth2.proxy_connect_header;
+    return config;
+  }
   config.proxy_url = proxy_from.proxy_url;
   config.no_proxy = proxy_from.no_proxy;
+  config.proxy_from_environment = proxy_from.proxy_from_environment;
+  config.proxy_connect_header = proxy_from.proxy_connect_header;
   return config;
 }
 

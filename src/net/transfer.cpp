@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -69,6 +70,37 @@ ErrorCode error_code_of(CURLcode code, std::string_view text) {
   }
 }
 
+long lowest_version(TlsVersion version) {
+  switch (version) {
+    case TlsVersion::tls10:
+      return CURL_SSLVERSION_TLSv1_0;
+    case TlsVersion::tls11:
+      return CURL_SSLVERSION_TLSv1_1;
+    case TlsVersion::tls12:
+      return CURL_SSLVERSION_TLSv1_2;
+    case TlsVersion::tls13:
+      break;
+  }
+  return CURL_SSLVERSION_TLSv1_3;
+}
+
+long highest_version(std::optional<TlsVersion> version) {
+  if (!version) {
+    return CURL_SSLVERSION_MAX_DEFAULT;
+  }
+  switch (*version) {
+    case TlsVersion::tls10:
+      return CURL_SSLVERSION_MAX_TLSv1_0;
+    case TlsVersion::tls11:
+      return CURL_SSLVERSION_MAX_TLSv1_1;
+    case TlsVersion::tls12:
+      return CURL_SSLVERSION_MAX_TLSv1_2;
+    case TlsVersion::tls13:
+      break;
+  }
+  return CURL_SSLVERSION_MAX_TLSv1_3;
+}
+
 /// Not copied by libcurl: `text` outlives the transfer.
 curl_blob borrowed_blob(const std::string& text) {
   return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};
@@ -103,6 +135,7 @@ Transfer::~Transfer() {
     client_.give_back(std::move(gunzip_));
   }
   curl_slist_free_all(header_list_);
+  curl_slist_free_all(proxy_header_list_);
   curl_slist_free_all(resolve_list_);
   curl_slist_free_all(connect_to_list_);
 }
@@ -160,6 +193,14 @@ void Transfer::set_route() {
   // Our own rules decide; "" keeps libcurl from reading the environment.
   curl_easy_setopt(handle_, CURLOPT_PROXY, spec_.proxy.url.c_str());
   curl_easy_setopt(handle_, CURLOPT_NOPROXY, "");
+  if (spec_.proxy_headers != nullptr) {
+    for (const auto& [name, values] : *spec_.proxy_headers) {
+      for (const std::string& value : values) {
+        append(proxy_header_list_, fmt::format("{}: {}", name, value));
+      }
+    }
+    curl_easy_setopt(handle_, CURLOPT_PROXYHEADER, proxy_header_list_);
+  }
 
   Url url = spec_.url;
   const std::string& server_name = spec_.tls->server_name;
@@ -189,8 +230,7 @@ void Transfer::set_route() {
 
 void Transfer::set_tls() {
   const TlsClientConfig& tls = *spec_.tls;
-  const long version =
-      tls.min_version == TlsVersion::tls13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
+  const long version = lowest_version(tls.min_version) | highest_version(tls.max_version);
   curl_easy_setopt(handle_, CURLOPT_SSLVERSION, version);
   curl_easy_setopt(handle_, CURLOPT_PROXY_SSLVERSION, version);
   if (tls.insecure_skip_verify) {

@@ -30,10 +30,11 @@ struct TlsMaterial {
 struct TransferSpec {
   std::string method;
   Url url;
-  std::vector<std::string> header_lines;  // "Name: value"
-  std::string_view body;                  // borrowed until the transfer is over
-  Proxy proxy;                            // url "" = none
-  Addresses addresses;                    // of the proxy where there is one, else of the URL's host
+  std::vector<std::string> header_lines;         // "Name: value"
+  std::string_view body;                         // borrowed until the transfer is over
+  Proxy proxy;                                   // url "" = none
+  const StringListMap* proxy_headers = nullptr;  // for the proxy alone; outlives the transfer
+  Addresses addresses;  // of the proxy where there is one, else of the URL's host
   const TlsClientConfig* tls = nullptr;
   std::shared_ptr<const TlsMaterial> tls_material;
   std::string aws_sigv4;     // libcurl's "aws:amz:<region>:<service>", or ""
@@ -82,6 +83,7 @@ class Transfer {
   std::function<void(TransferResult)> done_;
   CURL* handle_;
   curl_slist* header_list_ = nullptr;
+  curl_slist* proxy_header_list_ = nullptr;
   curl_slist* resolve_list_ = nullptr;
   curl_slist* connect_to_list_ = nullptr;
   TransferResult result_;

@@ -187,7 +187,7 @@ Status Engine::close() {
   return shared_->checkpoints->flush();
 }
 
-void Engine::snapshot(std::function<void(std::vector<LaneSnapshot>)> done) {
+void Engine::snapshot(std::function<void(std::vector<LaneSnapshot>)> done, SnapshotDetail detail) {
   struct Gather {
     std::vector<LaneSnapshot> lanes;
     std::atomic<size_t> left;
@@ -198,8 +198,8 @@ void Engine::snapshot(std::function<void(std::vector<LaneSnapshot>)> done) {
   gather->left = lanes_.size();
   gather->done = std::move(done);
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    lanes_[i]->post([engine = lane_engines_[i].get(), gather, i] {
-      gather->lanes[i] = engine->snapshot();
+    lanes_[i]->post([engine = lane_engines_[i].get(), gather, i, detail] {
+      gather->lanes[i] = engine->snapshot(detail);
       if (--gather->left == 0) {
         gather->done(std::move(gather->lanes));
       }

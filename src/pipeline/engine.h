@@ -75,7 +75,11 @@ struct LaneSnapshot {
   std::vector<delivery::Ledger::Row> ledger;
   std::vector<std::pair<std::string, SourceStatus>> sources;    // (input, row)
   std::vector<std::pair<std::string, std::string>> complaints;  // (output, what is wrong)
+  std::vector<std::pair<std::string, TargetStatus>> targets;    // (input, row); only when asked for
 };
+
+/// What a picture shows besides what is cheap to tell.
+enum class SnapshotDetail : uint8_t { usual, targets };
 
 /// Inputs, processors and outputs as the config joins them, on every lane; state on disk; start
 /// and stop. Knows no signal and no protocol.
@@ -102,7 +106,8 @@ class Engine {
 
   /// Gathers a picture of all lanes; `done` runs on the last lane that answered. Also brings all
   /// gauges up to date.
-  void snapshot(std::function<void(std::vector<LaneSnapshot>)> done);
+  void snapshot(std::function<void(std::vector<LaneSnapshot>)> done,
+                SnapshotDetail detail = SnapshotDetail::usual);
   /// Records dropped, refused or lost so far, for the exit status of `once`.
   uint64_t records_given_up();
   const EngineShared& shared() const noexcept { return *shared_; }

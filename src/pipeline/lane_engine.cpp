@@ -369,13 +369,18 @@ void LaneEngine::update_gauges() {
   }
 }
 
-LaneSnapshot LaneEngine::snapshot() {
+LaneSnapshot LaneEngine::snapshot(SnapshotDetail detail) {
   update_gauges();
   LaneSnapshot picture;
   picture.ledger = ledger_.rows();
   for (auto& host : inputs_) {
     for (SourceStatus& source : host->input().sources()) {
       picture.sources.emplace_back(host->name(), std::move(source));
+    }
+    if (detail == SnapshotDetail::targets) {
+      for (TargetStatus& target : host->input().targets()) {
+        picture.targets.emplace_back(host->name(), std::move(target));
+      }
     }
   }
   for (auto& [name, host] : outputs_) {

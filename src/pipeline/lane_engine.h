@@ -34,7 +34,7 @@ class LaneEngine {
   void start();
   void on_finished(std::function<void()> done) { on_finished_ = std::move(done); }
   void begin_stop(std::chrono::milliseconds grace, std::function<void()> done);
-  LaneSnapshot snapshot();
+  LaneSnapshot snapshot(SnapshotDetail detail);
   /// Brings the gauges of this lane's inputs and outputs up to date.
   void update_gauges();
   const delivery::Ledger& ledger() const noexcept { return ledger_; }

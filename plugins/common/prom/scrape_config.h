@@ -1,39 +1,23 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "tailrace/config_schema.h"
 #include "tailrace/http.h"
+#include "tailrace/plugin.h"
 
 #include "plugins/common/prom/discovery.h"
+#include "plugins/common/prom/prom_codecs.h"
 #include "plugins/common/prom/relabel.h"
 
 /// The `global` and `scrape_configs` of Prometheus 3, accepted as they are.
 ///
 /// Source: Prometheus docs/configuration; config/config.go (v3). Defaults are Prometheus's own.
 namespace tailrace::common::prom {
-
-/// A size as Prometheus writes them: `10MB` is 10 MiB.
-struct PromSize {
-  uint64_t bytes = 0;
-  friend bool operator==(const PromSize&, const PromSize&) = default;
-};
-
-/// In the order of their age. Names: PrometheusProto, PrometheusText0.0.4 …
-enum class ScrapeProtocol : uint8_t {
-  text_0_0_4,
-  text_1_0_0,
-  openmetrics_0_0_1,
-  openmetrics_1_0_0,
-  proto
-};
-std::string_view to_string(ScrapeProtocol protocol) noexcept;
 
 /// metric_name_escaping_scheme: what is asked for names that are not `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 enum class NameEscaping : uint8_t { allow_utf8, underscores, dots, values };
@@ -46,9 +30,9 @@ struct ScrapeConfig {
   std::string job_name;
   ConfigPosition position;
 
-  Duration scrape_interval{};                    ///< > 0
-  Duration scrape_timeout{};                     ///< > 0, <= scrape_interval
-  std::vector<ScrapeProtocol> scrape_protocols;  ///< The most wanted first; not empty.
+  Duration scrape_interval{};        ///< > 0
+  Duration scrape_timeout{};         ///< > 0, <= scrape_interval
+  ScrapeProtocols scrape_protocols;  ///< The most wanted first; not empty.
   std::optional<ScrapeProtocol> fallback_scrape_protocol;
   std::optional<bool> scrape_native_histograms;
   std::optional<bool> always_scrape_classic_histograms;
@@ -76,9 +60,8 @@ struct ScrapeConfig {
 
   std::string scheme = "http";
   std::string metrics_path = "/metrics";
-  using Params = std::map<std::string, StringList>;
-  Params params;
-  HttpClientConfig http;
+  StringListMap params;
+  HttpClientConfig http = prometheus_http_client();
 
   RelabelRules relabel_configs;
   RelabelRules metric_relabel_configs;
@@ -88,9 +71,9 @@ struct ScrapeConfig {
 
 /// The `global` section: only what is of use to an agent is kept.
 struct GlobalConfig {
-  Duration scrape_interval = std::chrono::minutes(1);
-  Duration scrape_timeout = std::chrono::seconds(10);
-  std::vector<ScrapeProtocol> scrape_protocols;
+  Duration scrape_interval{};  ///< As a job's: resolved after reading.
+  Duration scrape_timeout{};
+  ScrapeProtocols scrape_protocols;
   bool scrape_native_histograms = false;
   bool always_scrape_classic_histograms = false;
   bool convert_classic_histograms_to_nhcb = false;
@@ -114,9 +97,13 @@ struct GlobalConfig {
 /// All options of the input `prometheus_scrape`.
 struct ScrapeOptions {
   GlobalConfig global;
-  /// Those of scrape_config_files are behind the file's own.
+  /// Those of scrape_config_files stand behind the others.
   std::vector<ScrapeConfig> scrape_configs;
   StringList scrape_config_files;
+
+  const ScrapeConfig* find_job(std::string_view name) const noexcept;
+  /// For `tailrace relabel`.
+  Result<std::string> explain_relabel(const RelabelQuestion& question) const;
 };
 /// Reading it resolves everything (see ScrapeConfig), and checks what Prometheus checks.
 const Schema& scrape_options_schema();
