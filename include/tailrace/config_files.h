@@ -16,7 +16,7 @@ namespace tailrace {
 Result<std::string> read_config_file(const std::string& path, size_t max_bytes);
 
 /// Parses one YAML document as it is: no `${env:…}` is filled in. Repeated keys, tags and syntax
-/// errors go to `issues`; null only when there is no tree at all.
+/// errors go to `issues`; null only when there is no tree at all. An empty text is a null value.
 std::optional<ConfigValue> parse_plain_yaml(std::string_view text, ConfigIssues& issues);
 
 /// Paths that a pattern with `*`, `?` and `[…]` matches, sorted; none when it matches nothing.

@@ -152,6 +152,62 @@ TEST_CASE("AdminServer: metrics are Prometheus text, with those of the process")
   CHECK(text.find("tailrace_build_info{version=") != std::string::npos);
 }
 
+TEST_CASE("AdminServer: targets in the shape of Prometheus's API, each lane's own") {
+  Bench bench;
+  TargetStatus up;
+  up.pool = "node";
+  up.discovered_labels = {{"__address__", "b:1"}, {"__meta_x", "\"y\""}};
+  up.labels = {{"instance", "b:1"}, {"job", "node"}};
+  up.url = "http://b:1/metrics";
+  up.health = "up";
+  up.last_scrape_ns = 1'767'322'445'120'000'000;
+  up.last_duration_seconds = 0.0125;
+  up.interval_seconds = 90;
+  up.timeout_seconds = 0.5;
+  up.samples = 400;
+  up.samples_after_relabel = 390;
+  TargetStatus fresh = up;
+  fresh.pool = "api v2";
+  fresh.health = "unknown";
+  fresh.last_scrape_ns = 0;
+  TargetStatus gone;
+  gone.pool = "node";
+  gone.dropped = true;
+  gone.dropped_more = 4;
+  gone.discovered_labels = {{"__address__", "c:1"}};
+  bench.picture[0].targets = {{"scrape", up}, {"scrape", gone}};
+  bench.picture[1].targets = {{"scrape", fresh}};
+
+  const std::string all = bench.ask("/api/v1/targets")->body;
+  CHECK(bench.asked == pipeline::SnapshotDetail::targets);
+  const std::string shown_up =
+      R"({"discoveredLabels":{"__address__":"b:1","__meta_x":"\"y\""},)"
+      R"("labels":{"instance":"b:1","job":"node"},"scrapePool":"node",)"
+      R"("scrapeUrl":"http://b:1/metrics","globalUrl":"http://b:1/metrics","lastError":"",)"
+      R"("lastScrape":"2026-01-02T02:54:05.12Z","lastScrapeDuration":0.0125,"health":"up",)"
+      R"("scrapeInterval":"1m30s","scrapeTimeout":"500ms","input":"scrape","lastSamples":400,)"
+      R"("lastSamplesPostMetricRelabeling":390})";
+  CHECK(all.starts_with(R"({"status":"success","data":{"activeTargets":[{"discovered)"));
+  CHECK(all.find(shown_up + "]") != std::string::npos);  // the last one: sorted by job
+  CHECK(all.find(R"("lastScrape":"0001-01-01T00:00:00Z")") != std::string::npos);
+  CHECK(all.ends_with(
+      R"("droppedTargets":[{"discoveredLabels":{"__address__":"c:1"},"scrapePool":"node",)"
+      R"("input":"scrape"}],"droppedTargetCounts":{"api v2":0,"node":5}}})"));
+
+  const auto ask = [&bench](std::string query) {
+    auto exchange = std::make_shared<PlayedExchange>("GET", "/api/v1/targets");
+    exchange->request.query = std::move(query);
+    bench.handler->on_body(exchange, Bytes(), 0);
+    bench.lane.turn();
+    return exchange->body;
+  };
+  CHECK(ask("state=active").find("__address__\":\"c:1") == std::string::npos);
+  CHECK(ask("state=dropped").find("b:1") == std::string::npos);
+  const std::string one = ask("x&scrapePool=api+v%32");
+  CHECK(one.find("\"scrapePool\":\"api v2\"") != std::string::npos);
+  CHECK(one.find("node\",\"scrapeUrl") == std::string::npos);
+}
+
 TEST_CASE("JsonText: nested values, commas and escapes") {
   admin::JsonText json;
   json.open('{').key("a").open('[').value(uint64_t{1}).value("x\"\\\x01").open('{').close('}');

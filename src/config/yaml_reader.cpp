@@ -278,6 +278,9 @@ std::optional<ConfigValue> parse(std::string_view text, bool references, ConfigI
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) {
+      if (!references) {
+        return ConfigValue();
+      }
       issues.add({1, 1}, "", "the configuration is empty");
       return std::nullopt;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -334,6 +335,54 @@ TEST_CASE("HttpClient: https through a proxy asks for a tunnel, without our head
   CHECK(contains(result.transport.error().message, "403"));
   CHECK(seen[0].starts_with("CONNECT no-such-host.invalid:443 HTTP/1.1\r\n"));
   CHECK_FALSE(contains(seen[0], "Bearer"));
+}
+
+TEST_CASE("HttpClient: headers for the proxy go to the proxy only") {
+  Seen seen;
+  RawServer proxy([&seen](RawConnection& connection) {
+    seen.add(connection.read_head());
+    connection.answer(403, "", "no tunnels");
+  });
+  HttpClientConfig config;
+  config.proxy_url = proxy.url();
+  config.proxy_connect_header = {{"X-Proxy", {"one", "two"}}};
+  Client client(config);
+  CHECK_FALSE(client.post("https://no-such-host.invalid/push").transport.has_value());
+  CHECK(contains(seen[0], "X-Proxy: one\r\n"));
+  CHECK(contains(seen[0], "X-Proxy: two\r\n"));
+  config.no_proxy = "*";
+  Seen direct;
+  RawServer server(always(204, &direct));
+  Client unproxied(config);
+  CHECK(unproxied.post(server.url()).status == 204);
+  CHECK_FALSE(contains(direct[0], "X-Proxy"));
+}
+
+TEST_CASE("HttpClient: a proxy of the environment only where it is wanted") {
+  Seen seen;
+  RawServer proxy(always(204, &seen));
+  ::setenv("http_proxy", proxy.url().c_str(), 1);
+  Client client(prometheus_http_client());
+  CHECK_FALSE(client.post("http://no-such-host.invalid/").transport.has_value());
+  CHECK(seen.size() == 0);
+  Client asking;
+  CHECK(asking.post("http://no-such-host.invalid/").status == 204);
+  CHECK(seen.size() == 1);
+  ::unsetenv("http_proxy");
+}
+
+TEST_CASE("HttpClient: http_headers are sent with every value, those of files too") {
+  testkit::TempFolder folder;
+  std::ofstream(folder.path("value")) << "from a file\n";
+  Seen seen;
+  RawServer server(always(204, &seen));
+  HttpClientConfig config;
+  config.http_headers = {{"X-Many", {{"one", "two"}, {"hidden"}, {folder.path("value")}}}};
+  Client client(config);
+  CHECK(client.post(server.url()).status == 204);
+  for (const char* value : {"one", "two", "hidden", "from a file"}) {
+    CHECK(contains(seen[0], fmt::format("X-Many: {}\r\n", value)));
+  }
 }
 
 TEST_CASE("HttpClient: what cannot be right in the options") {

@@ -163,7 +163,8 @@ class FileDiscovery final : public Discovery {
         known = known_.erase(known);
       }
     }
-    if (!changed.empty() || !std::exchange(has_told_, true)) {
+    const bool first = !std::exchange(has_told_, true);
+    if (first || !changed.empty()) {
       on_groups_(std::move(changed));  // may destroy this
     }
   }

@@ -259,7 +259,7 @@ TEST_CASE("scrape options: what Prometheus refuses is refused where it stands") 
         std::string::npos);
 
   CHECK(read("scrape_configs: [{job_name: a}, {job_name: a}]\n").errors() ==
-        Errors{"1:43 scrape_configs[1].job_name: found multiple scrape configs with job name "
+        Errors{"1:44 scrape_configs[1].job_name: found multiple scrape configs with job name "
                "\"a\"; the first is in line 1"});
   CHECK(read("scrape_configs: [{job_name: ''}]\n").errors() ==
         Errors{"1:29 scrape_configs[0].job_name: job_name is empty"});

@@ -26,9 +26,10 @@ constexpr size_t kMaxFileBytes = 16 << 20;
 bool fail_option(const ConfigValue& at, std::string_view option, ConfigContext& context,
                  std::string message, std::string hint = {}) {
   const ConfigValue* value = at.find(option);
-  context.issues.add(value != nullptr ? value->position : at.position,
-                     fmt::format("{}.{}", context.path, option), std::move(message),
-                     std::move(hint));
+  context.issues.add(
+      value != nullptr ? value->position : at.position,
+      fmt::format("{}{}{}", context.path, context.path.empty() ? "" : ".", option),
+      std::move(message), std::move(hint));
   return false;
 }
 

@@ -118,9 +118,6 @@ Result<std::vector<TargetGroup>> parse_json_groups(std::string_view text) {
 Result<std::vector<TargetGroup>> parse_yaml_groups(std::string_view text) {
   ConfigIssues issues;
   std::vector<TargetGroup> groups;
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    return groups;
-  }
   const auto root = parse_plain_yaml(text, issues);
   std::vector<StaticGroup> read;
   if (root && root->kind != ConfigValue::Kind::null) {

@@ -9,7 +9,7 @@ from harness.faults import Status
 from harness.waiting import wait_until
 
 PATHS = ["/", "/metrics", "/healthz", "/readyz", "/api/v1/files", "/api/v1/ledger",
-         "/api/v1/status"]
+         "/api/v1/status", "/api/v1/targets"]
 
 
 @pytest.fixture
