@@ -36,7 +36,7 @@ bool finish_tls(TlsClientConfig& tls, const ConfigValue& at, ConfigContext& cont
   return true;
 }
 
-const Schema& tls_schema() {
+const Schema& own_tls_schema() {
   static const Schema schema =
       Schema::of<TlsClientConfig>(
           {
@@ -116,7 +116,7 @@ bool finish_oauth2(OAuth2& oauth2, const ConfigValue& at, ConfigContext& context
   return check_proxy(oauth2, at, context);
 }
 
-const Schema& oauth2_schema() {
+const Schema& own_oauth2_schema() {
   static const Schema schema = [] {
     std::vector<Option<OAuth2>> options;
     options.push_back(option("client_id", &OAuth2::client_id, "Name of the client.").required());
@@ -128,8 +128,8 @@ const Schema& oauth2_schema() {
         option("token_url", &OAuth2::token_url, "Where access tokens are fetched.").required());
     options.push_back(option("endpoint_params", &OAuth2::endpoint_params,
                              "Further parameters of the token request."));
-    options.push_back(
-        object("tls_config", &OAuth2::tls_config, "TLS towards the token endpoint.", tls_schema()));
+    options.push_back(object("tls_config", &OAuth2::tls_config, "TLS towards the token endpoint.",
+                             own_tls_schema()));
     for (auto& option : proxy_options<OAuth2>()) {
       options.push_back(std::move(option));
     }
@@ -231,13 +231,13 @@ const Schema& prometheus_http_client_schema() {
                              net::authorization_schema()));
     options.push_back(object("oauth2", &Config::oauth2,
                              "Access tokens by OAuth 2.0's client credentials grant.",
-                             oauth2_schema()));
+                             own_oauth2_schema()));
     options.push_back(option("bearer_token", &Config::bearer_token,
                              "The older spelling of authorization.credentials."));
     options.push_back(option("bearer_token_file", &Config::bearer_token_file,
                              "The older spelling of authorization.credentials_file."));
     options.push_back(
-        object("tls_config", &Config::tls_config, "TLS towards the server.", tls_schema()));
+        object("tls_config", &Config::tls_config, "TLS towards the server.", own_tls_schema()));
     options.push_back(option("follow_redirects", &Config::follow_redirects,
                              "Follow redirects; credentials stay with the host."));
     options.push_back(http2_option());

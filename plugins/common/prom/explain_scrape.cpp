@@ -24,14 +24,6 @@ std::vector<Label> views_of(const LabelPairs& pairs) {
   return out;
 }
 
-LabelPairs pairs_of(const LabelBuilder& builder) {
-  LabelPairs out;
-  for (const Label& label : builder.labels()) {
-    out.emplace_back(label.name, label.value);
-  }
-  return out;
-}
-
 /// The target's labels are added to the sample's; where both have one, honor_labels decides.
 void add_target_labels(const ScrapeConfig& job, const LabelPairs& target, LabelBuilder& sample) {
   const LabelPairs scraped = pairs_of(sample);

@@ -21,7 +21,7 @@ namespace tailrace::common::prom {
 
 namespace {
 
-constexpr size_t kMaxFileBytes = 64 << 20;
+constexpr size_t kMaxTargetsFileBytes = 64 << 20;
 // A file that is being replaced makes several events.
 constexpr std::chrono::milliseconds kSettle{100};
 
@@ -50,7 +50,7 @@ std::string folder_of(const std::string& path) {
 using Groups = std::vector<TargetGroup>;
 
 Result<Groups> read_groups(const std::string& path) {
-  const auto text = read_config_file(path, kMaxFileBytes);
+  const auto text = read_config_file(path, kMaxTargetsFileBytes);
   if (!text) {
     return tl::unexpected<Error>(text.error());
   }

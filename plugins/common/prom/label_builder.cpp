@@ -95,4 +95,12 @@ void LabelBuilder::in_order_of_setting(std::vector<Label>& out) const {
   }
 }
 
+std::vector<std::pair<std::string, std::string>> pairs_of(const LabelBuilder& builder) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const Label& label : builder.labels()) {
+    out.emplace_back(label.name, label.value);
+  }
+  return out;
+}
+
 }  // namespace tailrace::common::prom

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tailrace/arena.h"
@@ -53,5 +55,8 @@ class LabelBuilder {
   uint32_t turn_ = 0;
   Arena text_;
 };
+
+/// Copies of the labels, in their order.
+std::vector<std::pair<std::string, std::string>> pairs_of(const LabelBuilder& builder);
 
 }  // namespace tailrace::common::prom

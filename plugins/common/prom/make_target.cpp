@@ -27,14 +27,6 @@ std::string_view text_of(const std::optional<bool>& value) noexcept {
   return value.value_or(false) ? "true" : "false";
 }
 
-LabelPairs pairs_of(const LabelBuilder& builder) {
-  LabelPairs out;
-  for (const Label& label : builder.labels()) {
-    out.emplace_back(label.name, label.value);
-  }
-  return out;
-}
-
 /// The target's own labels, the group's, and what the job says where neither has it.
 void begin(const ScrapeConfig& job, const LabelPairs& target, const LabelPairs& group,
            LabelBuilder& builder) {

@@ -194,14 +194,6 @@ Outcome apply(const RelabelConfig& rule, std::string_view source, LabelBuilder& 
   return out;
 }
 
-RelabelStep::Pairs pairs_of(const LabelBuilder& labels) {
-  RelabelStep::Pairs out;
-  for (const Label& label : labels.labels()) {
-    out.emplace_back(label.name, label.value);
-  }
-  return out;
-}
-
 }  // namespace
 
 bool is_label_name(std::string_view name, NameValidation scheme) noexcept {

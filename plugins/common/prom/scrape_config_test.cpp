@@ -17,18 +17,18 @@ namespace {
 using namespace std::chrono_literals;
 using Errors = std::vector<std::string>;
 
-auto read(const std::string& yaml) {
+auto read_options(const std::string& yaml) {
   return testkit::read_config<ScrapeOptions>(scrape_options_schema(), yaml);
 }
 
 /// The one complaint about a job's lines, which begin in line 3.
 std::string job_error(const std::string& lines) {
-  const auto errors = read("scrape_configs:\n- job_name: job\n" + lines).errors();
+  const auto errors = read_options("scrape_configs:\n- job_name: job\n" + lines).errors();
   return errors.size() == 1 ? errors[0] : std::to_string(errors.size()) + " errors";
 }
 
 TEST_CASE("scrape options: everything that Prometheus 3 knows of a job") {
-  const auto options = read(R"(
+  const auto options = read_options(R"(
 global:
   scrape_interval: 30s
   scrape_timeout: 20s
@@ -203,7 +203,7 @@ TEST_CASE("scrape options: discoveries that we do not have are refused by name")
     CHECK(job_error("  " + name + ": [{anything: [1, 2]}]\n")
               .starts_with("3:3 scrape_configs[0]." + name + ": is a service discovery"));
   }
-  const auto both = read(
+  const auto both = read_options(
       "scrape_configs:\n- job_name: a\n  dns_sd_configs: []\n- job_name: b\n"
       "  consul_sd_configs: []\n  scrape_intervall: 5s\n");
   REQUIRE(both.errors().size() == 3);
@@ -258,22 +258,24 @@ TEST_CASE("scrape options: what Prometheus refuses is refused where it stands") 
   CHECK(job_error("  relabel_configs: [{action: drop}, {}]\n").find("[1].target_label") !=
         std::string::npos);
 
-  CHECK(read("scrape_configs: [{job_name: a}, {job_name: a}]\n").errors() ==
+  CHECK(read_options("scrape_configs: [{job_name: a}, {job_name: a}]\n").errors() ==
         Errors{"1:44 scrape_configs[1].job_name: found multiple scrape configs with job name "
                "\"a\"; the first is in line 1"});
-  CHECK(read("scrape_configs: [{job_name: ''}]\n").errors() ==
+  CHECK(read_options("scrape_configs: [{job_name: ''}]\n").errors() ==
         Errors{"1:29 scrape_configs[0].job_name: job_name is empty"});
-  CHECK(read("scrape_configs: [{}]\n").errors() ==
+  CHECK(read_options("scrape_configs: [{}]\n").errors() ==
         Errors{"1:18 scrape_configs[0].job_name: is required"});
-  CHECK(read("global: {scrape_interval: 5s, scrape_timeout: 6s}\nscrape_configs: [{job_name: a}]\n")
+  CHECK(read_options(
+            "global: {scrape_interval: 5s, scrape_timeout: 6s}\nscrape_configs: [{job_name: a}]\n")
             .errors() ==
         Errors{"1:47 global.scrape_timeout: global scrape timeout greater than scrape interval"});
-  CHECK(read("scrape_configs: []\n").errors().size() == 1);
+  CHECK(read_options("scrape_configs: []\n").errors().size() == 1);
 }
 
 TEST_CASE("scrape options: other sections of a pasted prometheus.yml say where they belong") {
   const auto errors =
-      read("rule_files: [a]\nremote_write: [{url: x}]\nstorage: {}\nscrape_configs: []\n").errors();
+      read_options("rule_files: [a]\nremote_write: [{url: x}]\nstorage: {}\nscrape_configs: []\n")
+          .errors();
   REQUIRE(errors.size() == 3);
   CHECK(errors[0].starts_with("1:1 rule_files: tailrace evaluates no rules"));
   CHECK(errors[1].ends_with("each of its entries is an output of type prometheus_remote_write"));
@@ -282,14 +284,14 @@ TEST_CASE("scrape options: other sections of a pasted prometheus.yml say where t
 
 TEST_CASE("scrape options: external labels take variables of the environment") {
   ::setenv("TAILRACE_TEST_ZONE", "eu-1", 1);
-  const auto options = read(
+  const auto options = read_options(
       "global: {external_labels: {a: '${TAILRACE_TEST_ZONE}', b: 'x-$TAILRACE_TEST_ZONE-y', "
       "c: '$$1', d: '$TAILRACE_TEST_NOBODY'}}\nscrape_configs: [{job_name: a}]\n");
   REQUIRE(options.errors() == Errors{});
   CHECK(options.config.global.external_labels ==
         StringMap{{"a", "eu-1"}, {"b", "x-eu-1-y"}, {"c", "$1"}});
-  CHECK(read("global: {metric_name_validation_scheme: legacy, external_labels: {a.b: x}}\n"
-             "scrape_configs: [{job_name: a}]\n")
+  CHECK(read_options("global: {metric_name_validation_scheme: legacy, external_labels: {a.b: x}}\n"
+                     "scrape_configs: [{job_name: a}]\n")
             .errors() == Errors{"1:66 global.external_labels: \"a.b\" is not a valid label name"});
 }
 
@@ -301,7 +303,7 @@ TEST_CASE("scrape options: scrape_config_files are read, and say what is wrong i
   const std::string options_text =
       "scrape_config_files: ['" + folder.path("*.yml") + "']\nscrape_configs: [{job_name: main}]\n";
   {
-    const auto options = read(options_text);
+    const auto options = read_options(options_text);
     REQUIRE(options.errors() == Errors{});
     REQUIRE(options.config.scrape_configs.size() == 2);
     const ScrapeConfig& job = options.config.scrape_configs[1];
@@ -314,7 +316,7 @@ TEST_CASE("scrape options: scrape_config_files are read, and say what is wrong i
   }
   std::ofstream(folder.path("two.yml")) << "scrape_configs:\n- job_name: main\n";
   std::ofstream(folder.path("x.yml")) << "scrape_configs:\n- job_name: b\n  scrape_timeout: 9h\n";
-  const auto errors = read(options_text).errors();
+  const auto errors = read_options(options_text).errors();
   REQUIRE(errors.size() == 2);
   CHECK(errors[0].find("two.yml:2:13 scrape_configs[0].job_name: found multiple scrape configs") !=
         std::string::npos);

@@ -20,16 +20,15 @@ namespace {
 
 constexpr Duration kDefaultInterval = std::chrono::minutes(1);
 constexpr Duration kDefaultTimeout = std::chrono::seconds(10);
-constexpr size_t kMaxFileBytes = 16 << 20;
+constexpr size_t kMaxJobsFileBytes = 16 << 20;
 
 /// A complaint about an option where it was written, or about the section when it was not.
 bool fail_option(const ConfigValue& at, std::string_view option, ConfigContext& context,
                  std::string message, std::string hint = {}) {
   const ConfigValue* value = at.find(option);
-  context.issues.add(
-      value != nullptr ? value->position : at.position,
-      fmt::format("{}{}{}", context.path, context.path.empty() ? "" : ".", option),
-      std::move(message), std::move(hint));
+  context.issues.add(value != nullptr ? value->position : at.position,
+                     fmt::format("{}{}{}", context.path, context.path.empty() ? "" : ".", option),
+                     std::move(message), std::move(hint));
   return false;
 }
 
@@ -290,7 +289,7 @@ bool is_file_pattern(const std::string& path) {
   return regex && regex->matches(path);
 }
 
-std::string folder_of(const std::string& path) {
+std::string parent_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? "" : path.substr(0, slash == 0 ? 1 : slash);
 }
@@ -299,7 +298,7 @@ std::string folder_of(const std::string& path) {
 bool read_jobs_of(const std::string& path, const GlobalConfig& global,
                   std::map<std::string, std::string>& seen, std::vector<ScrapeConfig>& jobs,
                   ConfigIssues& found) {
-  const auto text = read_config_file(path, kMaxFileBytes);
+  const auto text = read_config_file(path, kMaxJobsFileBytes);
   if (!text) {
     found.add({}, "", "cannot be read: " + text.error().message);
     return false;
@@ -309,7 +308,7 @@ bool read_jobs_of(const std::string& path, const GlobalConfig& global,
     return false;
   }
   ConfigContext context{found, ""};
-  context.folder = folder_of(path);
+  context.folder = parent_of(path);
   const ConfigValue* list = root->find("scrape_configs");
   return read_scrape_config_file(*root, jobs, context) &&
          (list == nullptr || resolve_jobs(jobs, global, *list, path + " ", seen, context)) &&

@@ -11,8 +11,8 @@ namespace tailrace::common::prom {
 
 namespace {
 
-void fail_option(const ConfigValue& at, std::string_view option, ConfigContext& context,
-                 std::string message, std::string hint = {}) {
+void refuse_option(const ConfigValue& at, std::string_view option, ConfigContext& context,
+                   std::string message, std::string hint = {}) {
   const ConfigValue* value = at.find(option);
   context.issues.add(value != nullptr ? value->position : at.position,
                      fmt::format("{}.{}", context.path, option), std::move(message),
@@ -22,7 +22,7 @@ void fail_option(const ConfigValue& at, std::string_view option, ConfigContext& 
 bool finish_group(StaticGroup& group, const ConfigValue& at, ConfigContext& context) {
   for (const auto& [name, value] : group.labels) {
     if (!is_label_name(name, NameValidation::utf8)) {
-      fail_option(at, "labels", context, fmt::format("\"{}\" is not a valid label name", name));
+      refuse_option(at, "labels", context, fmt::format("\"{}\" is not a valid label name", name));
       return false;
     }
   }
@@ -39,8 +39,8 @@ bool is_file_sd_path(const std::string& path) {
 
 bool finish_file_sd(FileSdConfig& config, const ConfigValue& at, ConfigContext& context) {
   if (config.files.empty()) {
-    fail_option(at, "files", context,
-                "file service discovery config must contain at least one path name");
+    refuse_option(at, "files", context,
+                  "file service discovery config must contain at least one path name");
     return false;
   }
   if (config.refresh_interval.count() == 0) {
@@ -48,9 +48,9 @@ bool finish_file_sd(FileSdConfig& config, const ConfigValue& at, ConfigContext& 
   }
   for (std::string& path : config.files) {
     if (!is_file_sd_path(path)) {
-      fail_option(at, "files", context,
-                  fmt::format("path name \"{}\" is not valid for file discovery", path),
-                  "it ends in .json, .yml or .yaml, and only its last part may hold a *");
+      refuse_option(at, "files", context,
+                    fmt::format("path name \"{}\" is not valid for file discovery", path),
+                    "it ends in .json, .yml or .yaml, and only its last part may hold a *");
       return false;
     }
     path = context.file_path(path);
@@ -60,12 +60,12 @@ bool finish_file_sd(FileSdConfig& config, const ConfigValue& at, ConfigContext& 
 
 bool finish_http_sd(HttpSdConfig& config, const ConfigValue& at, ConfigContext& context) {
   if (config.url.empty()) {
-    fail_option(at, "url", context, "URL is missing");
+    refuse_option(at, "url", context, "URL is missing");
     return false;
   }
   const auto url = parse_url(config.url);
   if (!url) {
-    fail_option(at, "url", context, url.error().message);
+    refuse_option(at, "url", context, url.error().message);
     return false;
   }
   if (config.refresh_interval.count() == 0) {

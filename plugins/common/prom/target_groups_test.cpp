@@ -5,7 +5,7 @@
 namespace tailrace::common::prom {
 namespace {
 
-std::string error(std::string_view json) {
+std::string json_error(std::string_view json) {
   const auto groups = parse_json_groups(json);
   return groups ? "none" : groups.error().message;
 }
@@ -44,18 +44,19 @@ TEST_CASE("target groups: YAML") {
 }
 
 TEST_CASE("target groups: what is broken is refused as a whole") {
-  CHECK(error("").starts_with("not a JSON list"));
-  CHECK(error("{}").starts_with("not a JSON list"));
-  CHECK(error(R"([{"targets": ["a"]})").starts_with("not a JSON list"));
-  CHECK(error(R"([{"targets": ["a"]}] [])").starts_with("not a JSON list"));
-  CHECK(error(R"([{"targets": ["a", ])") != "none");
-  CHECK(error(R"([{"targets": ["a"], "label": {}}])") == "group 0: unknown field \"label\"");
-  CHECK(error(R"([{"targets": ["a"]}, {"targets": [1]}])") == "group 1: targets: expected texts");
-  CHECK(error(R"([{"targets": "a"}])") == "group 0: targets: expected a list of texts");
-  CHECK(error(R"([{"labels": {"a": 1}}])") == "group 0: labels: expected text for \"a\"");
-  CHECK(error(R"([null])") == "nil target group item found (index 0)");
-  CHECK(error(R"(["a"])") == "group 0: a group is an object with targets and labels");
-  CHECK(error("[{\"targets\": [\"\xFF\"]}]") == "not UTF-8");
+  CHECK(json_error("").starts_with("not a JSON list"));
+  CHECK(json_error("{}").starts_with("not a JSON list"));
+  CHECK(json_error(R"([{"targets": ["a"]})").starts_with("not a JSON list"));
+  CHECK(json_error(R"([{"targets": ["a"]}] [])").starts_with("not a JSON list"));
+  CHECK(json_error(R"([{"targets": ["a", ])") != "none");
+  CHECK(json_error(R"([{"targets": ["a"], "label": {}}])") == "group 0: unknown field \"label\"");
+  CHECK(json_error(R"([{"targets": ["a"]}, {"targets": [1]}])") ==
+        "group 1: targets: expected texts");
+  CHECK(json_error(R"([{"targets": "a"}])") == "group 0: targets: expected a list of texts");
+  CHECK(json_error(R"([{"labels": {"a": 1}}])") == "group 0: labels: expected text for \"a\"");
+  CHECK(json_error(R"([null])") == "nil target group item found (index 0)");
+  CHECK(json_error(R"(["a"])") == "group 0: a group is an object with targets and labels");
+  CHECK(json_error("[{\"targets\": [\"\xFF\"]}]") == "not UTF-8");
   const auto yaml = [](std::string_view text) {
     const auto groups = parse_yaml_groups(text);
     return groups ? "none" : groups.error().message;
