@@ -100,7 +100,8 @@ constexpr PluginDescriptor base_descriptor(ComponentKind kind, const PluginInfo&
 /// `std::vector<ListenAddress> listens() const` and
 /// `Result<std::string> explain_relabel(const RelabelQuestion&) const`.
 template <class Class, class Config>
-constexpr PluginDescriptor define_input(const PluginInfo& info, const Schema& (*schema)()) {
+constexpr PluginDescriptor define_input(const PluginInfo& info,
+                                        const Schema& (*schema)()) noexcept {
   PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::input, info, schema);
   d.make_input = [](std::shared_ptr<const void> c,
                     InputContext& context) -> Result<std::unique_ptr<Input>> {
@@ -115,7 +116,8 @@ constexpr PluginDescriptor define_input(const PluginInfo& info, const Schema& (*
 }
 
 template <class Class, class Config>
-constexpr PluginDescriptor define_processor(const PluginInfo& info, const Schema& (*schema)()) {
+constexpr PluginDescriptor define_processor(const PluginInfo& info,
+                                            const Schema& (*schema)()) noexcept {
   PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::processor, info, schema);
   d.make_processor = [](std::shared_ptr<const void> c,
                         ProcessorContext& context) -> Result<std::unique_ptr<Processor>> {
@@ -130,7 +132,8 @@ constexpr PluginDescriptor define_processor(const PluginInfo& info, const Schema
 }
 
 template <class Class, class Config>
-constexpr PluginDescriptor define_output(const PluginInfo& info, const Schema& (*schema)()) {
+constexpr PluginDescriptor define_output(const PluginInfo& info,
+                                         const Schema& (*schema)()) noexcept {
   PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::output, info, schema);
   d.make_output = [](std::shared_ptr<const void> c,
                      OutputContext& context) -> Result<std::unique_ptr<Output>> {

@@ -40,9 +40,9 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   using Base = tl::expected<T, Error>;
   using Base::Base;
   Result(const Result&) = default;
-  Result(Result&&) = default;
+  Result(Result&&) = default;  // NOLINT(performance-noexcept-move-constructor): when T's is
   Result& operator=(const Result&) = default;
-  Result& operator=(Result&&) = default;
+  Result& operator=(Result&&) = default;  // NOLINT(performance-noexcept-move-constructor)
 };
 
 using Status = Result<void>;

@@ -20,9 +20,17 @@ using pipeline::LaneSnapshot;
 /// A loop that has not answered for this long does not turn.
 constexpr std::chrono::milliseconds kLaneAnswer{5000};
 
-const Headers kJson = {{"content-type", "application/json"}, {"cache-control", "no-store"}};
-const Headers kText = {{"content-type", "text/plain; charset=utf-8"},
-                       {"cache-control", "no-store"}};
+const Headers& as_json() {
+  static const Headers headers = {{"content-type", "application/json"},
+                                  {"cache-control", "no-store"}};
+  return headers;
+}
+
+const Headers& as_text() {
+  static const Headers headers = {{"content-type", "text/plain; charset=utf-8"},
+                                  {"cache-control", "no-store"}};
+  return headers;
+}
 
 void add_weight(JsonText& json, std::string_view name, const Weight& weight) {
   json.key(name).open('{');
@@ -147,7 +155,7 @@ uint64_t AdminServer::on_head(const std::shared_ptr<HttpExchange>& exchange) {
                                                 "/api/v1/files",
                                                 "/api/v1/targets"};
   if (std::ranges::find(kPaths, head.path) == std::end(kPaths)) {
-    exchange->reply(404, kText, "not found; see /\n");
+    exchange->reply(404, as_text(), "not found; see /\n");
     return 0;
   }
   if (head.method != "GET" && head.method != "HEAD") {
@@ -172,17 +180,17 @@ void AdminServer::on_body(const std::shared_ptr<HttpExchange>& exchange, Bytes, 
     with_snapshot(exchange, [this](HttpExchange& to, const Snapshots&) { answer_metrics(to); });
   } else if (path == "/healthz") {
     with_snapshot(exchange,
-                  [](HttpExchange& to, const Snapshots&) { to.reply(200, kText, "ok\n"); });
+                  [](HttpExchange& to, const Snapshots&) { to.reply(200, as_text(), "ok\n"); });
   } else if (path == "/readyz") {
     with_snapshot(exchange,
                   [this](HttpExchange& to, const Snapshots& lanes) { answer_ready(to, lanes); });
   } else if (path == "/api/v1/ledger") {
     with_snapshot(exchange, [](HttpExchange& to, const Snapshots& lanes) {
-      to.reply(200, kJson, ledger_json(lanes));
+      to.reply(200, as_json(), ledger_json(lanes));
     });
   } else if (path == "/api/v1/files") {
     with_snapshot(exchange, [](HttpExchange& to, const Snapshots& lanes) {
-      to.reply(200, kJson, files_json(lanes));
+      to.reply(200, as_json(), files_json(lanes));
     });
   } else if (path == "/api/v1/targets") {
     with_snapshot(
@@ -213,7 +221,7 @@ void AdminServer::with_snapshot(const std::shared_ptr<HttpExchange>& exchange, A
   pending->answer = std::move(answer);
   pending->timeout = lane_.timer([weak = std::weak_ptr<Pending>(pending)] {
     if (const auto late = weak.lock(); late != nullptr && !late->exchange->replied()) {
-      late->exchange->reply(503, kText,
+      late->exchange->reply(503, as_text(),
                             "a lane has not answered for 5 s: its loop does not turn\n");
     }
   });
@@ -244,7 +252,7 @@ void AdminServer::answer_ready(HttpExchange& exchange, const Snapshots& lanes) {
   for (const auto& [output, complaint] : complaints) {
     text += fmt::format("output {}: {}\n", output, complaint);
   }
-  exchange.reply(state_ == State::running ? 200 : 503, kText, std::move(text));
+  exchange.reply(state_ == State::running ? 200 : 503, as_text(), std::move(text));
 }
 
 void AdminServer::answer_status(HttpExchange& exchange, const Snapshots& lanes) {
@@ -275,7 +283,7 @@ void AdminServer::answer_status(HttpExchange& exchange, const Snapshots& lanes) 
     json.open('{').key("output").value(output).key("text").value(complaint).close('}');
   }
   json.close(']').close('}');
-  exchange.reply(200, kJson, json.take());
+  exchange.reply(200, as_json(), json.take());
 }
 
 }  // namespace tailrace::admin

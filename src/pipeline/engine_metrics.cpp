@@ -41,7 +41,8 @@ void publish_books(Metrics& metrics, const std::vector<const delivery::Ledger*>&
                                                 "spooled"};
   for (const auto& [key, row] : sums) {
     const auto& [input, pipeline, output] = key;
-    auto labels = [&](const char* name, const char* value) {
+    auto labels = [&input = input, &pipeline = pipeline, &output = output](const char* name,
+                                                                           const char* value) {
       return MetricLabels{
           {"input", input}, {"pipeline", pipeline}, {"output", output}, {name, value}};
     };

@@ -171,9 +171,9 @@ void EngineBench::check_books() {
       }
     }
   }
-  for (const auto& [account, records] : difference) {
-    INFO("account " << account);
-    CHECK(records == 0);
+  for (const auto& cell : difference) {
+    INFO("account " << cell.first);
+    CHECK(cell.second == 0);
   }
 }
 

@@ -113,9 +113,9 @@ void check_answers(OutputStage& stage, const OutputSubject& subject, const Stage
       }
     }
   }
-  for (const auto& [result, kind] : subject.readings) {
-    INFO("status " << result.status << " " << result.body);
-    CHECK((output.read_answer(request.view(), result).kind == kind));
+  for (const OutputSubject::Reading& reading : subject.readings) {
+    INFO("status " << reading.answer.status << " " << reading.answer.body);
+    CHECK((output.read_answer(request.view(), reading.answer).kind == reading.kind));
   }
 }
 

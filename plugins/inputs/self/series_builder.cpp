@@ -76,8 +76,9 @@ void SeriesBuilder::add(std::string_view name, const MetricLabels& own, std::str
     }
   }
   for (const auto& [label, text] : labels_) {
-    const bool taken = std::any_of(pairs_.begin(), pairs_.end(),
-                                   [&](const Label& pair) { return pair.name == label; });
+    const bool taken =
+        std::any_of(pairs_.begin(), pairs_.end(),
+                    [&wanted = label](const Label& pair) { return pair.name == wanted; });
     if (!taken && !text.empty()) {
       pairs_.push_back({label, text});
     }

@@ -102,7 +102,7 @@ void JsonConfig::validate(const ConfigValue& at, ConfigContext& context) const {
   }
   const ConfigValue* written = at.find("metadata");
   for (const auto& [name, whole] : metadata) {
-    const auto conflicts = [&](const StringMap& others) {
+    const auto conflicts = [&whole = whole](const StringMap& others) {
       return std::ranges::find_if(others, [&](const auto& other) {
         return other.second.size() > whole.size() && one_holds_other(whole, other.second);
       });
