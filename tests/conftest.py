@@ -1,6 +1,7 @@
 """Fixtures of all end-to-end tests."""
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,29 @@ from harness.fake_receiver import FakeReceiver  # noqa: E402
 from harness.kubelet import KubeletLogs  # noqa: E402
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--shard", default="0/1", metavar="I/N",
+                     help="only part I of N, counted from 0; a file's tests stay together")
+
+
+def pytest_collection_modifyitems(config, items):
+    keep_shard(config, items)
     hooked = os.environ.get("TAILRACE_BUILD") in ("asan", "tsan", "dev")
     for item in items:
         if "hooks" in item.keywords and not hooked:
             item.add_marker(pytest.mark.skip(reason="this build has no test hooks"))
+
+
+def keep_shard(config, items):
+    """Deals the files, the longest first, to the part that has the fewest tests so far."""
+    mine, parts = map(int, config.getoption("--shard").split("/"))
+    sizes = Counter(item.path for item in items)
+    dealt, part_of = [0] * parts, {}
+    for path, size in sorted(sizes.items(), key=lambda entry: (-entry[1], entry[0])):
+        part_of[path] = dealt.index(min(dealt))
+        dealt[part_of[path]] += size
+    config.hook.pytest_deselected(items=[item for item in items if part_of[item.path] != mine])
+    items[:] = [item for item in items if part_of[item.path] == mine]
 
 
 @pytest.fixture

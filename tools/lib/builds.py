@@ -8,14 +8,15 @@ from lib.tree import TOP
 
 # Quick to build: not optimised, and no debug information, with which a sanitizer's build takes five
 # times as long. The files of a room or a plugin are compiled as one: a third of the time.
-_SANITIZED = "-Dbuildtype=plain -Doptimization=0 -Db_ndebug=false -Db_lundef=false -Db_pie=false " \
-             "-Dunity=on -Dunity_size=12 -Dtest_hooks=true -Dbenchmarks=disabled"
+_TESTED = "-Dbuildtype=plain -Doptimization=0 -Db_ndebug=false -Dunity=on -Dunity_size=30 " \
+          "-Dtest_hooks=true -Dbenchmarks=disabled"
+_SANITIZED = _TESTED + " -Db_lundef=false -Db_pie=false"
 BUILDS = {
     # What users get; tools/demo and the benchmarks use it too.
     "release": "-Dbuildtype=release -Doptimization=2 -Db_lto=true -Db_lto_threads=2 "
                "-Dtests=false",
     # Unit tests, quick to build: linking thirty programs with LTO would take longer than the rest.
-    "unit": "-Dbuildtype=plain -Doptimization=0 -Dbenchmarks=disabled -Dtest_hooks=true",
+    "unit": _TESTED,
     "asan": "-Db_sanitize=address,undefined " + _SANITIZED,
     "tsan": "-Db_sanitize=thread " + _SANITIZED,
 }

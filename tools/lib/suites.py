@@ -50,19 +50,31 @@ def run_unit_tests(build, only=None):
     return total
 
 
-def run_e2e(build, markers):
-    report = TOP / "build" / f"e2e-{build}.xml"
+def run_e2e(build, markers, shards=1):
+    """Runs the tests with these markers; those of more than one shard side by side."""
+    with ThreadPool(shards) as pool:
+        return sum(pool.starmap(run_shard, [(build, markers, number, shards)
+                                            for number in range(shards)]), Outcome())
+
+
+def run_shard(build, markers, number, shards):
+    report = TOP / "build" / f"e2e-{build}-{number}.xml"
     report.unlink(missing_ok=True)
     environment = {**os.environ, **SANITIZER_ENVIRONMENT,
                    "TAILRACE_BINARY": agent_binary(build), "TAILRACE_BUILD": build,
                    "PYTHONDONTWRITEBYTECODE": "1"}
     command = ["/usr/bin/python3", "-m", "pytest", "tests", "-m", markers, "-q", "-rsf",
-               "--durations=5", f"--junitxml={report}", "-p", "no:cacheprovider"]
-    status = subprocess.run(command, cwd=TOP, env=environment).returncode
+               "--durations=5", f"--junitxml={report}", "-p", "no:cacheprovider",
+               f"--shard={number}/{shards}"]
+    # Of several at a time the output is shown when they end, or it would be mixed.
+    done = subprocess.run(command, cwd=TOP, env=environment,
+                          stdout=subprocess.PIPE if shards > 1 else None, text=True)
+    if shards > 1:
+        print(done.stdout, flush=True)
     if not report.exists():
         return Outcome(failed=1)
     outcome = read_report(report)
-    if status not in (0, 5) and not outcome.failed:
+    if done.returncode not in (0, 5) and not outcome.failed:
         outcome.failed = 1
     return outcome
 

@@ -1,9 +1,10 @@
 """clang-tidy in two tiers, as .clang-tidy divides its checks: errors, and advice.
 
-The errors are looked for a room or plugin at a time, in the unity files of build/asan, because
-parsing the headers is what takes the time. The advice goes file by file. What was clean is
-remembered in build/tidy and not looked at again until it changes.
+The product's code is looked at a room or plugin at a time, in the unity files of build/asan, because
+parsing the headers is what takes the time. What was clean is remembered in build/tidy, and not looked
+at again until .clang-tidy, the file or a header of ours that it includes has changed.
 """
+import functools
 import hashlib
 import json
 import re
@@ -13,11 +14,13 @@ from pathlib import Path
 
 from lib.builds import configure, jobs
 from lib.outcome import Outcome
-from lib.tree import TOP, source_files
+from lib.tree import TOP
 
 FINDING = re.compile(r"^(/\S+?):(\d+):\d+: (warning|error): (.*\[[\w.,-]+\])$")
-INCLUDED = re.compile(r'#include *"([^"]+)"')
+INCLUDED = re.compile(r'#include *["<]([^">]+)[">]')
 STAMPS = TOP / "build" / "tidy"
+INCLUDE_ROOTS = ("include", "src", "", "plugins")
+BUILD = "asan"
 
 
 def error_checks():
@@ -27,12 +30,36 @@ def error_checks():
     return "".join(listed[1].split())
 
 
-def header_fingerprint():
-    """Changes when .clang-tidy or any header does."""
-    digest = hashlib.sha256()
-    for path in [".clang-tidy", *source_files(".h")]:
-        digest.update((TOP / path).read_bytes())
+@functools.cache
+def read(path):
+    """(content, files of ours that it includes); a unity file names .cpp files by absolute path."""
+    text = path.read_text()
+    near = (path.parent, *(TOP / root for root in INCLUDE_ROOTS))
+    found = []
+    for name in INCLUDED.findall(text):
+        places = [folder / name for folder in near if (folder / name).is_file()]
+        found += places[:1]
+    return text, found
+
+
+def fingerprint(path, checks):
+    """Changes with .clang-tidy, the checks, the file, and whatever of ours it includes."""
+    digest = hashlib.sha256((TOP / ".clang-tidy").read_bytes() + checks.encode())
+    seen, waiting = set(), [Path(path)]
+    while waiting:
+        file = waiting.pop().resolve()
+        if file not in seen:
+            seen.add(file)
+            waiting += read(file)[1]
+    for file in sorted(seen):
+        digest.update(f"{file}\n{read(file)[0]}".encode())
     return digest.hexdigest()
+
+
+def size(path):
+    """Bytes of the sources that a unity file includes, or of a plain file."""
+    path = Path(path)
+    return sum(len(read(file)[0]) for file in [path, *read(path)[1]])
 
 
 def compiled_files(build, wanted):
@@ -46,23 +73,15 @@ def is_product(output):
     return not re.search(r"(^|/)(test_|doctest_main|contract_plugins|benchmarks?/|floor|sink)", output)
 
 
-def content(path):
-    """The text of a file, and of the .cpp files that a unity file includes."""
-    text = Path(path).read_text()
-    if "-unity" in path:
-        text += "".join(Path(name).read_text() for name in INCLUDED.findall(text))
-    return text
-
-
 def shown(path):
     """The path as a person writes it: unity files spell it with build/asan/../../ before it."""
     place = Path(path).resolve()
     return place.relative_to(TOP) if place.is_relative_to(TOP) else place
 
 
-def tidy_one(build, path, checks):
+def tidy_one(path, checks):
     """Findings of one file as (place, kind, text), or a single one when clang-tidy cannot work."""
-    command = ["clang-tidy", "-p", f"build/{build}", "--quiet", path]
+    command = ["clang-tidy", "-p", f"build/{BUILD}", "--quiet", path]
     if checks:
         command.append(f"--checks=-*,{checks}")
     done = subprocess.run(command, cwd=TOP, capture_output=True, text=True)
@@ -76,35 +95,30 @@ def tidy_one(build, path, checks):
     return found
 
 
-def run_tidy(build, wanted, checks):
-    configure(build)
+def run_tidy(checks):
+    configure(BUILD)
     STAMPS.mkdir(parents=True, exist_ok=True)
-    fingerprint = header_fingerprint() + (checks or "all")
-    todo = []
-    for path in compiled_files(build, wanted):
-        key = hashlib.sha256((fingerprint + path + content(path)).encode()).hexdigest()
-        if not (STAMPS / key).exists():
-            todo.append((path, key))
-    todo.sort(key=lambda job: -len(content(job[0])))  # the longest first, for even ends
+    keys = {path: fingerprint(path, checks) for path in compiled_files(BUILD, is_product)}
+    todo = [path for path, key in keys.items() if not (STAMPS / key).exists()]
+    todo.sort(key=size, reverse=True)  # the longest first, for even ends
     reported = set()
     with ThreadPool(jobs()) as pool:
-        for (_, key), found in zip(todo, pool.imap(
-                lambda job: tidy_one(build, job[0], checks), todo)):
+        for path, found in zip(todo, pool.imap(lambda path: tidy_one(path, checks), todo)):
             for finding in found:
                 if finding not in reported:
                     print("{}: {}: {}".format(*finding), flush=True)
             reported.update(found)
             if not found:
-                (STAMPS / key).touch()
+                (STAMPS / keys[path]).touch()
     errors = sum(kind == "error" for _, kind, _ in reported)
-    print(f"clang-tidy: {len(todo)} files looked at, {errors} errors, "
+    print(f"clang-tidy: {len(todo)} of {len(keys)} files looked at, {errors} errors, "
           f"{len(reported) - errors} pieces of advice")
     return Outcome(failed=1) if errors else Outcome(passed=1)
 
 
 def run_clang_tidy():
-    return run_tidy("asan", is_product, error_checks())
+    return run_tidy(error_checks())
 
 
 def run_clang_tidy_advice():
-    return run_tidy("release", is_product, None)
+    return run_tidy("")
