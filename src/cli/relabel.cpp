@@ -40,7 +40,7 @@ int relabel(const std::string& config_path, const std::string& component,
     err << config_path << ": "
         << (names.empty() ? "no input or output here has relabeling rules"
                           : fmt::format("{}; those with relabeling rules are: {}",
-                                        component.empty() ? "name one with --input"
+                                        component.empty() ? "name one with --input or --output"
                                                           : "there is no \"" + component + "\"",
                                         fmt::join(names, ", ")))
         << "\n";

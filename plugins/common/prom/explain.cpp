@@ -162,6 +162,14 @@ Result<LabelPairs> parse_metric(std::string_view text) {
   return labels;
 }
 
+std::vector<Label> views_of(const LabelPairs& pairs) {
+  std::vector<Label> out;
+  for (const auto& [name, value] : pairs) {
+    out.push_back({name, value});
+  }
+  return out;
+}
+
 std::string show_labels(const LabelPairs& labels) {
   std::string out;
   for (const auto& [name, value] : labels) {

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tailrace/labels.h"
 #include "tailrace/result.h"
 
 #include "plugins/common/prom/discovery.h"
@@ -17,6 +18,9 @@ namespace tailrace::common::prom {
 Result<LabelPairs> parse_label_list(std::string_view text, std::string_view bare);
 /// Reads a sample's labels: `name{a="b"}`, `{__name__="name"}` or `name`.
 Result<LabelPairs> parse_metric(std::string_view text);
+
+/// The same labels, as views of the pairs.
+std::vector<Label> views_of(const LabelPairs& pairs);
 
 /// One line per label, indented.
 std::string show_labels(const LabelPairs& labels);

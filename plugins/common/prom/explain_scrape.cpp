@@ -16,14 +16,6 @@ namespace tailrace::common::prom {
 
 namespace {
 
-std::vector<Label> views_of(const LabelPairs& pairs) {
-  std::vector<Label> out;
-  for (const auto& [name, value] : pairs) {
-    out.push_back({name, value});
-  }
-  return out;
-}
-
 /// The target's labels are added to the sample's; where both have one, honor_labels decides.
 void add_target_labels(const ScrapeConfig& job, const LabelPairs& target, LabelBuilder& sample) {
   const LabelPairs scraped = pairs_of(sample);

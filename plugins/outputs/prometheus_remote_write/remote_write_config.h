@@ -7,6 +7,7 @@
 
 #include "tailrace/config_schema.h"
 #include "tailrace/http.h"
+#include "tailrace/plugin.h"
 
 #include "plugins/common/prom/relabel.h"
 #include "plugins/common/prom/remote_write.h"
@@ -51,6 +52,8 @@ struct RemoteWriteConfig {
   HttpClientConfig http;
 
   void validate(const ConfigValue& at, ConfigContext& context) const;
+  /// For `tailrace relabel`.
+  Result<std::string> explain_relabel(const RelabelQuestion& question) const;
 };
 
 const Schema& remote_write_schema();
