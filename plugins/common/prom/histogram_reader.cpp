@@ -13,8 +13,6 @@ namespace {
 
 using codec::ProtoReader;
 
-constexpr int32_t kCustomSchema = -53;
-
 enum Side : size_t { negative = 0, positive = 1 };
 
 int32_t sint32(uint64_t wire) noexcept {
@@ -88,7 +86,7 @@ const char* check_spans(std::span<const BucketSpan> spans, size_t buckets) {
 }
 
 const char* check_histogram(const NativeHistogram& h) {
-  if (h.schema != kCustomSchema && (h.schema < -4 || h.schema > 8)) {
+  if (h.schema != kCustomBuckets && (h.schema < -4 || h.schema > 8)) {
     return "a histogram has a schema that is not known";
   }
   if (h.is_float ? !h.negative_deltas.empty() || !h.positive_deltas.empty()

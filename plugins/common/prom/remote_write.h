@@ -104,6 +104,8 @@ inline constexpr uint32_t kTimestamp = 15;
 inline constexpr uint32_t kCustomValues = 16;
 inline constexpr uint32_t kStartTimestamp = 17;  // 2.0 only
 }  // namespace histogram
+/// The schema of native histograms that have bounds of their own.
+inline constexpr int32_t kCustomBuckets = -53;
 namespace span {
 inline constexpr uint32_t kOffset = 1;
 inline constexpr uint32_t kLength = 2;

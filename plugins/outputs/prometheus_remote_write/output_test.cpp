@@ -133,6 +133,23 @@ TEST_CASE("remote write: histograms, exemplars and created times arrive whole") 
   CHECK(plain->filtered_weight() == batch.batch().weight_of(2, 3));
 }
 
+TEST_CASE("remote write: custom buckets need 2.0") {
+  static const double kBounds[] = {0.5, 1};
+  NativeHistogram custom = native();
+  custom.schema = common::prom::kCustomBuckets;
+  custom.custom_values = kBounds;
+  MetricBatchOf batch;
+  batch.histogram({{"__name__", "h"}}, 10, custom);
+  batch.histogram({{"__name__", "i"}}, 10, native());
+  const std::string h = common::prom::test::text_of(custom);
+  const std::string i = common::prom::test::text_of(native());
+  Bench v1("send_native_histograms: true\n");
+  CHECK(v1.records(batch) == Texts{"{__name__=i} " + i + " @10"});
+  CHECK(v1->filtered_weight() == batch.batch().weight_of(0, 1));
+  Bench v2(kV2);
+  CHECK(v2.records(batch) == Texts{"{__name__=h} " + h + " @10", "{__name__=i} " + i + " @10"});
+}
+
 TEST_CASE("remote write: external labels, relabeling and the tenant's label") {
   const char* options = R"(
 external_labels: {cluster: lab, job: outer}

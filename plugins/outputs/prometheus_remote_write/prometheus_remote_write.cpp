@@ -186,6 +186,18 @@ void RemoteWriteOutput::add_row(const MetricSeries& series, SeriesRow row) {
   groups_.add(tenant, hash % shards_, row);
 }
 
+/// 1.0 has no field for custom buckets.
+/// Source: Prometheus storage/remote/queue_manager.go, nhcb_in_rw1_not_supported.
+bool RemoteWriteOutput::can_send(const NativeHistogram& histogram) const {
+  if (histogram.schema != common::prom::kCustomBuckets || memory_->version() == WriteVersion::v2) {
+    return true;
+  }
+  context_.log().warn("custom_buckets",
+                      "remote write 1.0 cannot carry histograms with custom buckets; they are left "
+                      "out (protobuf_message: io.prometheus.write.v2.Request sends them)");
+  return false;
+}
+
 void RemoteWriteOutput::append_any(const MetricBatch& batch, uint32_t first, Requests& requests) {
   const bool histograms = config_->send_native_histograms || memory_->version() == WriteVersion::v2;
   exemplars_.assign(config_->send_exemplars ? batch.exemplars : std::span<const ExemplarRow>());
@@ -205,8 +217,8 @@ void RemoteWriteOutput::append_any(const MetricBatch& batch, uint32_t first, Req
         row.timestamp = batch.timestamps[i];
         row.value = batch.values[i];
         row.created = batch.created != nullptr ? batch.created[i] : 0;
-      } else if (histograms) {
-        const HistogramRow& given = batch.histograms[i - batch.size];
+      } else if (const HistogramRow& given = batch.histograms[i - batch.size];
+                 histograms && can_send(*given.histogram)) {
         series = given.series;
         row.timestamp = given.timestamp;
         row.created = given.created;

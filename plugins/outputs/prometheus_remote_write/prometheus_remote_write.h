@@ -54,6 +54,7 @@ class RemoteWriteOutput final : public Output {
   void append_plain(const MetricBatch& batch, Requests& requests);
   /// Records from `first` on (histograms behind the samples), and the exemplars, by the general
   /// way.
+  bool can_send(const NativeHistogram& histogram) const;
   void append_any(const MetricBatch& batch, uint32_t first, Requests& requests);
   /// Appends a run of rows of one tenant and shard, in as many parts as it takes. `done` counts the
   /// batch's records whose weight is given away.

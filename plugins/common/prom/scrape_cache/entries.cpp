@@ -107,6 +107,15 @@ void Entries::compact() {
     }
   }
   text_pages_ = std::move(text_pages);
+  std::unordered_map<uint32_t, HistogramPart> renamed_parts;
+  for (auto& [id, part] : parts) {
+    // A page that has a part has marked the histogram, too: that one lives as long.
+    if (ids[id] != kNoId) {
+      part.histogram = ids[part.histogram];
+      renamed_parts.emplace(ids[id], part);
+    }
+  }
+  parts = std::move(renamed_parts);
   first = renamed(first, ids);
   // `next` names entries by their old ids; those of dead ones, whose own `next` the loop needs,
   // are still there behind `live`, or were overwritten: then the neighbour is as good a guess.

@@ -36,10 +36,11 @@ struct Entry {
     kTypeLine = 256,     ///< A kMeta that is a `# TYPE` line.
     kCreatedLine = 512,  ///< A `_created` series of OpenMetrics.
     kHasAlias = 1024,    ///< Other texts mean the same series; see Entries::text_page.
+    kPart = 2048,        ///< Of a classic histogram that becomes a native one; see HistogramPart.
   };
   /// With one of these a line does not take the shortest way.
   static constexpr uint16_t kSlow =
-      kDropped | kMeta | kAlias | kDead | kExplicit | kNoSample | kHistogram | kHasAlias;
+      kDropped | kMeta | kAlias | kDead | kExplicit | kNoSample | kHistogram | kHasAlias | kPart;
 
   const char* text = nullptr;
   uint32_t text_size = 0;
@@ -66,6 +67,14 @@ enum TypeBits : uint8_t {
   kSummaryType = 4,
   kAnyType = 7,
   kProtobufKey = 64
+};
+
+/// What a line of a classic histogram is in the native one that is made of it.
+struct HistogramPart {
+  enum class Kind : uint8_t { bucket, count, sum };
+  uint32_t histogram = kNoId;  ///< The entry of the native one.
+  Kind kind = Kind::bucket;
+  double bound = 0;
 };
 
 /// All entries of a cache, their series, and the ways to find them.
@@ -114,6 +123,9 @@ class Entries {
   ChunkedArray<int64_t> created;           ///< Start of the counter as the protobuf format says it.
   ChunkedArray<uint64_t> created_keys;     ///< What a sample and its `_created` line share; or 0.
   ChunkedArray<uint64_t> exemplar_hashes;  ///< Of the last exemplar that was handed on.
+
+  /// Of entries with kPart.
+  std::unordered_map<uint32_t, HistogramPart> parts;
 
   /// Where a page begins; the way goes on by Entry::next.
   uint32_t first = kNoId;

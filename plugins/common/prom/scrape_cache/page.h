@@ -12,6 +12,7 @@
 
 #include "plugins/common/prom/exposition/line_parser.h"
 #include "plugins/common/prom/label_builder.h"
+#include "plugins/common/prom/scrape_cache/classic_histogram.h"
 #include "plugins/common/prom/scrape_cache/entries.h"
 #include "plugins/common/prom/scrape_cache/scrape_cache.h"
 
@@ -102,6 +103,17 @@ class ScrapeCache::Impl {
   uint8_t types_with_these_labels();
   uint64_t created_key(bool& is_created_line) const;
 
+  // histogram_parts.cpp: convert_classic_histograms_to_nhcb.
+  bool is_part(HistogramPart& part) const;
+  uint32_t new_part(std::string_view text, HistogramPart part);
+  bool collect(uint32_t id, const FoundSample& sample);
+  void end_collecting();
+  bool check_bucket_limit(const NativeHistogram& histogram);
+  ClassicHistogram collected_;
+  FoundSample collected_first_;     // for its times
+  uint32_t collecting_ = kNoId;     // the entry of the native histogram that is being collected
+  uint64_t collected_at_fast_ = 0;  // fast_lines_ at its last part
+
   // samples.cpp
   void found(uint32_t id, const FoundSample& sample);
   void exemplar_of(uint32_t id, const SampleTail& tail);
@@ -132,7 +144,7 @@ class ScrapeCache::Impl {
   void summary_samples(const FamilyHead& head, const Metric& metric);
   void histogram_samples(const FamilyHead& head, const Metric& metric);
   bool native_sample(const FamilyHead& head, const Metric& metric);
-  void classic_samples(const FamilyHead& head, const Metric& metric);
+  void classic_samples(const FamilyHead& head, const Metric& metric, bool may_convert);
   uint32_t proto_sample(const FamilyHead& head, const Metric& metric, char part, double bound,
                         FoundSample sample);
   void proto_exemplar(uint32_t id, std::string_view message, bool timestamp_required,

@@ -36,6 +36,7 @@ void ScrapeCache::Impl::set_family(Family* family) noexcept {
 }
 
 void ScrapeCache::Impl::metadata_again(Entry& entry) {
+  end_collecting();
   entry.seen = page_;
   family_ = reinterpret_cast<Family*>(entry.value_text[0]);
   if (entry.has(Entry::kTypeLine)) {

@@ -346,7 +346,9 @@ void ScrapeCache::Impl::summary_samples(const FamilyHead& head, const Metric& me
 }
 
 void ScrapeCache::Impl::histogram_samples(const FamilyHead& head, const Metric& metric) {
+  bool may_convert = options_.classic_to_custom_buckets && head.type == kHistogram;
   if (options_.native_histograms && is_native_histogram(metric.content)) {
+    may_convert = false;
     if (!native_sample(head, metric)) {
       return;
     }
@@ -363,7 +365,7 @@ void ScrapeCache::Impl::histogram_samples(const FamilyHead& head, const Metric& 
       return;
     }
   }
-  classic_samples(head, metric);
+  classic_samples(head, metric, may_convert);
 }
 
 bool ScrapeCache::Impl::native_sample(const FamilyHead& head, const Metric& metric) {
@@ -407,7 +409,8 @@ bool ScrapeCache::Impl::native_sample(const FamilyHead& head, const Metric& metr
   return !failed_;
 }
 
-void ScrapeCache::Impl::classic_samples(const FamilyHead& head, const Metric& metric_so_far) {
+void ScrapeCache::Impl::classic_samples(const FamilyHead& head, const Metric& metric_so_far,
+                                        bool may_convert) {
   struct Bucket {
     double bound = 0;
     double count = 0;
@@ -464,6 +467,25 @@ void ScrapeCache::Impl::classic_samples(const FamilyHead& head, const Metric& me
     return;
   }
   const double all = count_float != 0 ? count_float : static_cast<double>(count);
+  if (may_convert) {
+    collected_.clear();
+    collected_.set_count(all);
+    collected_.set_sum(std::isnan(sum) ? std::bit_cast<double>(kNormalNan) : sum);
+    for (const Bucket& bucket : buckets) {
+      collected_.add_bucket(bucket.bound, bucket.count);
+    }
+    FoundSample sample = metric.sample(0);
+    sample.histogram = collected_.convert(page_arena_);
+    if (sample.histogram != nullptr && check_bucket_limit(*sample.histogram)) {
+      const uint32_t id = proto_sample(head, metric, 'n', 0, sample);
+      for (const Bucket& bucket : buckets) {
+        proto_exemplar(id, bucket.exemplar, true, metric);
+      }
+    }
+    if (!options_.always_classic_histograms) {
+      return;
+    }
+  }
   proto_sample(head, metric, 'c', 0, metric.sample(all));
   proto_sample(head, metric, 's', 0, metric.sample(sum));
   for (const Bucket& bucket : buckets) {

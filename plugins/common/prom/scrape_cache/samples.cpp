@@ -33,6 +33,9 @@ void ScrapeCache::Impl::came(uint32_t id) noexcept {
 }
 
 void ScrapeCache::Impl::found(uint32_t text_id, const FoundSample& sample) {
+  if (collect(text_id, sample)) {
+    return;
+  }
   ++counts_.scraped;
   Entry& text_entry = entries_[text_id];
   if (text_entry.has(Entry::kDropped)) {
@@ -115,10 +118,15 @@ void ScrapeCache::Impl::further_sample(uint32_t id, const FoundSample& sample) {
 }
 
 void ScrapeCache::Impl::exemplar_of(uint32_t text_id, const SampleTail& tail) {
-  if (!tail.has_exemplar || failed_ || entries_[text_id].has(Entry::kDropped)) {
+  if (!tail.has_exemplar || failed_) {
     return;
   }
-  const uint32_t id = owner(text_id);
+  const bool is_part = entries_[text_id].has(Entry::kPart);
+  const uint32_t id = is_part ? entries_.parts.at(text_id).histogram : owner(text_id);
+  // A histogram's exemplars must have times: their order could not be told otherwise.
+  if (entries_[id].has(Entry::kDropped) || (is_part && !tail.exemplar_has_timestamp)) {
+    return;
+  }
   const int64_t timestamp =
       tail.has_timestamp && options_.honor_timestamps ? tail.timestamp : timestamp_;
   const uint64_t hash = codec::stable_hash(tail.exemplar_text) | 1;

@@ -72,6 +72,8 @@ void ScrapeCache::Impl::begin(PageFormat format, int64_t timestamp) {
   page_arena_.reset(64 * 1024);
   carried_ = {};
   is_quoted_ = over_bucket_limit_ = false;
+  collecting_ = kNoId;
+  collected_.clear();
   exemplars_.clear();
   further_.clear();
   further_last_.clear();
@@ -102,6 +104,7 @@ bool ScrapeCache::Impl::finish() {
   }
   if (!failed_) {
     format_ == PageFormat::protobuf ? finish_protobuf() : finish_text();
+    end_collecting();
   }
   count_fast_lines();
   if (!failed_ && options_.sample_limit != 0 && sampled_ > options_.sample_limit) {

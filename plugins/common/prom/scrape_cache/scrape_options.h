@@ -38,8 +38,8 @@ struct PageOptions {
   bool native_histograms = false;
   /// The classic part of what is also a native histogram is kept.
   bool always_classic_histograms = false;
-  /// convert_classic_histograms_to_nhcb. Has no effect: classic histograms stay classic ones, so
-  /// whoever sets it should say so to the user.
+  /// convert_classic_histograms_to_nhcb: HistogramRows with custom buckets in place of classic
+  /// histograms (or beside them, with always_classic_histograms).
   bool classic_to_custom_buckets = false;
   uint64_t body_size_limit = 0;
   uint64_t sample_limit = 0;

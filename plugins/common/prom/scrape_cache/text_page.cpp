@@ -263,9 +263,12 @@ void ScrapeCache::Impl::parsed_sample() {
                            tail_.timestamp};
   uint32_t id = entries_.find(text, type_bit_);
   if (id == kNoId) {
-    const uint8_t types = types_with_these_labels();
+    // Whether a line is a part of a histogram is a matter of the type alone.
+    const uint8_t types =
+        options_.classic_to_custom_buckets ? type_bit_ : types_with_these_labels();
     scraped_ = parser_->labels(type_);
-    id = new_entry(text, types);
+    HistogramPart part;
+    id = is_part(part) ? new_part(text, part) : new_entry(text, types);
     if (id == kNoId) {
       return;
     }
