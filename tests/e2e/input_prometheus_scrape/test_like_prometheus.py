@@ -2,13 +2,16 @@
 
 Debian's Prometheus is 2.42, our norm is 3.x; what differs on purpose is listed in DIFFERENCES.
 """
+import json
 import math
 import shutil
 import subprocess
+import urllib.parse
+import urllib.request
 
 import pytest
 
-from harness.page_server import OPENMETRICS, page
+from harness.page_server import OPENMETRICS, TEXT, page
 from harness.prometheus_server import PrometheusServer, available, free_port
 from harness.scraping import scrape_to
 from harness.waiting import wait_until
@@ -46,6 +49,10 @@ things_created{a="b"} 1520430000.1
 """.replace("# UNIT things seconds\n", "")
 
 DIFFERENCES = {"scrape_duration_seconds"}  # of each one's own
+
+
+# The counts of a page that fails say how much of it was read: see the input's README.
+KEPT = '{job!="",__name__!~"scrape_.*"}'
 
 
 def jobs_for(server):
@@ -86,9 +93,6 @@ def last_values(prometheus, selector='{job!=""}'):
 
 def current(prometheus, query='{job!=""}'):
     """{labels: value} of what is not stale now."""
-    import json
-    import urllib.parse
-    import urllib.request
     url = f"http://127.0.0.1:{prometheus.port}/api/v1/query?" + urllib.parse.urlencode(
         {"query": query})
     with urllib.request.urlopen(url, timeout=30) as answer:
@@ -144,6 +148,100 @@ def test_every_series_is_the_same(both, server):
     wait_until(lambda: len(current(scraper)) < 80 and same(current(scraper), current(store))[0],
                lambda: same(current(scraper), current(store))[1], 20)
     assert not [labels for labels in current(store) if dict(labels)["__name__"] == "many"]
+
+
+# Each is a page, and what Prometheus says of it is what tailrace says.
+ODD_TEXT = {
+    "no line break at the end": "a 1",
+    "empty": "",
+    "blank lines": "\n\n  \n\t\na 1\n\n",
+    "CRLF": "a 1\r\n",
+    "NUL in the middle": "a 1\n\0b 2\n",
+    "odd blanks": "\ta \t 1  \t 1395066363000 \nb{x = \"1\" ,y=\"2\" , }\t2\n",
+    "escapes": r'a{b="\\ \" \n \x é"} 1' + "\n",
+    "line break in quotes": 'a{b="x\ny"} 1\n',
+    "quotes that do not end": 'a{b="x} 1\n',
+    "empty braces": "a{} 1\n",
+    "comma at the end": 'a{b="1",} 1\n',
+    "two commas": 'a{b="1",,} 1\n',
+    "comma first": 'a{,b="1"} 1\n',
+    "no name": '{b="1"} 1\n',
+    "bad name": "1a 1\n",
+    "colons": "a:b:c 1\n",
+    "name of a label with a colon": 'a{b:c="1"} 1\n',
+    "label twice": 'a{b="1",b="2"} 1\n',
+    "unquoted": "a{b=1} 1\n",
+    "no value": "a\n",
+    "text for a value": "a x\n",
+    "NaN and Inf": "a nan\nb NaN\nc +inf\nd -Infinity\ne Inf\n",
+    "hexadecimal": "a 0x1p-2\n",
+    "underscores": "a 1_000\n",
+    "exponents": "a 1e5\nb 1E+05\nc .5\nd 5.\n",
+    "too large": "a 1e400\n",
+    "bare exponent": "a 1e\n",
+    "timestamp with a fraction": "a 1 1.5\n",
+    "negative timestamp": "a 1 -5\n",
+    "more behind": "a 1 2 3\n",
+    "invalid UTF-8": b'a{b="\xff"} 1\n',
+    "comments": "#\n# \n#x\n# HELP\n# a b c\na 1\n",
+    "HELP without a text": "# HELP a\n# HELP b \na 1\n",
+    "HELP with escapes": "# HELP a x\\\\y\\nz \\q\na 1\n",
+    "unknown type": "# TYPE a nonsense\na 1\n",
+    "TYPE twice": "# TYPE a gauge\n# TYPE a counter\na 1\n",
+    "a megabyte of label": f'a{{b="{"x" * 1_000_000}"}} 1\n',
+    "exemplar in the text format": 'a 1 # {t="x"} 1\n',
+    "the same series twice": "a 1\nb 2\na 3\n",
+}
+ODD_OPEN = {
+    "no EOF": "a 1\n",
+    "EOF without a line break": "a 1\n# EOF",
+    "only EOF": "# EOF\n",
+    "behind EOF": "a 1\n# EOF\nb 1\n",
+    "blank line": "a 1\n\n# EOF\n",
+    "two blanks": "a  1\n# EOF\n",
+    "blank first": " a 1\n# EOF\n",
+    "comment": "# hello\na 1\n# EOF\n",
+    "timestamps": "a 1 1.5\nb 1 1e3\n# EOF\n",
+    "NaN timestamp": "a 1 NaN\n# EOF\n",
+    "exemplar": '# TYPE a counter\na_total 1 # {t="x"} 0.5 1.5\n# EOF\n',
+    "exemplar without a value": '# TYPE a counter\na_total 1 # {t="x"}\n# EOF\n',
+    "exemplar without braces": "# TYPE a counter\na_total 1 # t 1\n# EOF\n",
+    "exemplar with long labels": '# TYPE a counter\na_total 1 # {t="%s"} 1\n# EOF\n' % ("x" * 200),
+    "exemplar of infinite time": '# TYPE a counter\na_total 1 # {t="x"} 1 +Inf\n# EOF\n',
+    "unit": "# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1\n# EOF\n",
+    "unit that is no suffix": "# TYPE a gauge\n# UNIT a seconds\na 1\n# EOF\n",
+    "escape that is none": r'a{b="\x"} 1' + "\n# EOF\n",
+    "line break in quotes": 'a{b="x\ny"} 1\n# EOF\n',
+    "stateset": '# TYPE a stateset\na{a="on"} 1\n# EOF\n',
+    "gaugehistogram": '# TYPE a gaugehistogram\na_bucket{le="1"} 1\na_gsum 1\n# EOF\n',
+    "untyped": "# TYPE a untyped\na 1\n# EOF\n",
+}
+# Of these Prometheus 3 thinks otherwise than Debian's 2.42; the unit tests of the parsers have them.
+NEWER = set()
+
+
+def test_odd_pages_get_the_same_verdict(both, server):
+    jobs = []
+    for kind, pages in ((TEXT, ODD_TEXT), (OPENMETRICS, ODD_OPEN)):
+        for name, text in pages.items():
+            if name in NEWER:
+                continue
+            path = f"/{len(jobs)}"
+            server.pages[path] = page(text, kind)
+            jobs.append({"job_name": f"{kind[:4]}: {name}", "scrape_interval": "1s",
+                         "metrics_path": path, "static_configs": [{"targets": [server.address]}]})
+    scraper, store, agent = both(jobs)
+
+    def scraped_twice(prometheus):
+        ups = prometheus.samples("up", "5m")
+        return len(ups) == len(jobs) and all(len(samples) >= 2 for samples in ups.values())
+    wait_until(lambda: scraped_twice(scraper) and scraped_twice(store), agent.log_tail, 90)
+    # Markers of the last scrape may be under way on one of the two.
+    wait_until(lambda: same(current(scraper, KEPT), current(store, KEPT))[0],
+               lambda: same(current(scraper, KEPT), current(store, KEPT))[1], 30)
+    verdicts = {value for labels, value in current(scraper, KEPT).items()
+                if dict(labels)["__name__"] == "up"}
+    assert verdicts == {(0.0, 1.0), (1.0, 1.0)}
 
 
 @pytest.mark.skipif(shutil.which("prometheus-node-exporter") is None, reason="no node exporter")
