@@ -27,7 +27,9 @@
 
 namespace {
 
-constexpr int kVariants = 8;
+constexpr int kMostVariants = 8;
+// Of a page of a million series there are as many as fit into this.
+constexpr size_t kMostBytes = 256 * 1024 * 1024;
 
 std::string make_page(uint32_t series, uint32_t changed, int variant) {
   std::string page;
@@ -51,13 +53,15 @@ struct Connection {
   std::string in;
   std::string_view out;  // what is left to send
   std::string own;       // for /stats
-  int scrapes = 0;
+  size_t scrapes = 0;
 };
 
 class Server {
  public:
   Server(uint32_t series, uint32_t changed) {
-    for (int variant = 0; variant < kVariants; ++variant) {
+    for (int variant = 0;
+         variant < 2 || (variant < kMostVariants && answers_.size() * page_bytes_ < kMostBytes);
+         ++variant) {
       const std::string page = make_page(series, changed, variant);
       page_bytes_ = page.size();
       answers_.push_back(fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; "
@@ -147,7 +151,7 @@ class Server {
       return;
     }
     ++scrapes_;
-    connection.out = answers_[static_cast<size_t>(connection.scrapes++ % kVariants)];
+    connection.out = answers_[connection.scrapes++ % answers_.size()];
   }
   void send_on(int fd, Connection& connection) {
     while (!connection.out.empty()) {

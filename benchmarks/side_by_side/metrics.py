@@ -32,6 +32,8 @@ class Case:
     targets: int
     series: int
     changed: int
+    interval: str = ""  # "" = as --interval says
+    seconds: float = 0  # as --seconds
 
     @property
     def samples(self):
@@ -41,7 +43,8 @@ class Case:
 CASES = [Case("50 x 400", 50, 400, 100), Case("50 x 400, 50 % changed", 50, 400, 50),
          Case("50 x 400, unchanged", 50, 400, 0), Case("20,000", 1, 20_000, 100),
          Case("20,000, 50 % changed", 1, 20_000, 50), Case("20,000, unchanged", 1, 20_000, 0),
-         Case("200,000", 1, 200_000, 100), Case("200,000, unchanged", 1, 200_000, 0)]
+         Case("200,000", 1, 200_000, 100), Case("200,000, unchanged", 1, 200_000, 0),
+         Case("1,000,000", 1, 1_000_000, 100, "10s", 20)]
 
 
 class PageServer:
@@ -131,19 +134,20 @@ class Cost:
 def measure(name, command, options, case):
     """Runs one agent on one case and returns its Cost."""
     build = Path(options.build).resolve()
+    interval = case.interval or options.interval
     pages, sink = PageServer(build, case), Sink(build)
     folder = Path(tempfile.mkdtemp(prefix="tailrace-metrics-"))
     try:
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen(
-                command(build, folder, pages, sink, case, options.interval), stdout=log,
+                command(build, folder, pages, sink, case, interval), stdout=log,
                 stderr=log)
-        time.sleep(options.warm_up)
+        time.sleep(max(options.warm_up, case.seconds))
         if process.poll() is not None:
             raise SystemExit(f"{name} ended:\n{(folder / 'log').read_text()[-3000:]}")
         scrapes, cpu = pages.scrapes(), cpu_seconds(process.pid)
         sent = sink.stats()["bytes"]
-        time.sleep(options.seconds)
+        time.sleep(case.seconds or options.seconds)
         cpu = cpu_seconds(process.pid) - cpu
         scrapes = pages.scrapes() - scrapes
         rss = status_field(process.pid, "VmRSS")
@@ -174,7 +178,7 @@ def main():
         if options.case and not any(case.name.startswith(name) for name in options.case):
             continue
         print(f"\n{case.name}: {case.targets} target(s) with {case.series} series, "
-              f"{case.changed} % of the values change, every {options.interval}")
+              f"{case.changed} % of the values change, every {case.interval or options.interval}")
         costs = {}
         for _ in range(options.repeat):
             for name, command in agents():
