@@ -18,7 +18,7 @@ namespace tailrace::codec {
 /// Lane:  any, one at a time.
 class GunzipStream {
  public:
-  static constexpr uint64_t kBombBytes = 16 * 1024 * 1024;
+  static constexpr uint64_t kBombBytes = 4 * 1024 * 1024;
   static constexpr uint64_t kBombRatio = 300;
 
   /// Takes a piece of the content (at most 32 KiB); false = no more is wanted.

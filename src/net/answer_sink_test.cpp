@@ -1,5 +1,6 @@
 // Answers that are taken while they arrive.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ struct Sink final : AnswerSink {
   std::string text;
 };
 
-Call get_call(const std::string& url, Sink& sink) {
+Call get_call(const std::string& url, AnswerSink& sink) {
   Call call;
   call.method = "GET";
   call.url = url;
@@ -48,7 +49,7 @@ Call get_call(const std::string& url, Sink& sink) {
   return call;
 }
 
-CallResult get(Client& client, const std::string& url, Sink& sink) {
+CallResult get(Client& client, const std::string& url, AnswerSink& sink) {
   return call_and_wait(client.lane, *client.channel, get_call(url, sink));
 }
 
@@ -126,6 +127,44 @@ TEST_CASE("AnswerSink: gzip that is broken, cut off or a bomb fails the call") {
   Sink fourth;
   CHECK(get(client, bomb.url(), fourth).transport.error().code == ErrorCode::limit);
   CHECK(fourth.text.size() < 40'000'000);
+}
+
+TEST_CASE("AnswerSink: one that takes its time gets all, and the lane serves others meanwhile") {
+  /// Works for longer than its share of a turn over each piece.
+  struct SlowSink final : AnswerSink {
+    explicit SlowSink(const Clock& of) : clock(of) {}
+    bool on_head(const Headers&) override { return true; }
+    bool on_data(std::string_view bytes) override {
+      text += bytes;
+      const int64_t begin = clock.monotonic_ns();
+      while (clock.monotonic_ns() - begin < 12'000'000) {
+      }
+      return text.size() < most;
+    }
+    const Clock& clock;
+    std::string text;
+    size_t most = SIZE_MAX;
+  };
+  const std::string text(300'000, 'x');
+  RawServer server(always(200, nullptr, "", text));
+  Client client;
+  SlowSink sink(client.lane.lane().clock());
+  int ticks = 0;
+  std::unique_ptr<Timer> timer;
+  timer = client.lane.lane().timer([&] {
+    ++ticks;
+    timer->start(std::chrono::milliseconds(1));
+  });
+  timer->start(std::chrono::milliseconds(1));
+  CHECK(get(client, server.url(), sink).transport.has_value());
+  CHECK(sink.text == text);
+  CHECK(ticks >= 5);
+
+  SlowSink choosy(client.lane.lane().clock());
+  choosy.most = 100'000;
+  CHECK(get(client, server.url(), choosy).transport.error().code == ErrorCode::cancelled);
+  CHECK(choosy.text.size() < 200'000);
+  timer.reset();
 }
 
 TEST_CASE("AnswerSink: ends an endless answer, or one whose head it does not like") {

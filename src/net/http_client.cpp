@@ -135,6 +135,7 @@ int HttpClient::on_timer(CURLM*, long timeout_ms, void* self) {
 
 void HttpClient::act(curl_socket_t socket, int events) {
   int still_running = 0;
+  turn_began_ns_ = lane_.clock().monotonic_ns();
   curl_multi_socket_action(multi_, socket, events, &still_running);
   collect();
 }
@@ -146,16 +147,28 @@ void HttpClient::collect() {
     if (message->msg != CURLMSG_DONE) {
       continue;
     }
-    CURL* handle = message->easy_handle;
-    const CURLcode code = message->data.result;
-    curl_multi_remove_handle(multi_, handle);
-    const auto found = running_.find(handle);
-    if (found != running_.end()) {
-      const Done done = std::move(found->second);
-      running_.erase(found);
-      done(code);
-    }
+    finish(message->easy_handle, message->data.result);
   }
+}
+
+void HttpClient::finish(CURL* handle, CURLcode code) {
+  curl_multi_remove_handle(multi_, handle);
+  const auto found = running_.find(handle);
+  if (found != running_.end()) {
+    const Done done = std::move(found->second);
+    running_.erase(found);
+    done(code);
+  }
+}
+
+void HttpClient::resume(CURL* handle) {
+  turn_began_ns_ = lane_.clock().monotonic_ns();
+  // Hands over what it holds back; an error of that is told here and nowhere else.
+  if (const CURLcode code = curl_easy_pause(handle, CURLPAUSE_CONT); code != CURLE_OK) {
+    finish(handle, code);
+    return;
+  }
+  collect();
 }
 
 }  // namespace tailrace::net

@@ -55,6 +55,12 @@ class HttpClient {
   /// Runs the prepared transfer. `done` runs once, from the loop, after libcurl has let go of the
   /// handle; not after stop().
   void start(CURL* handle, Done done);
+  /// An answer that keeps coming has had its share of the lane's turn.
+  bool turn_is_over() const noexcept {
+    return lane_.clock().monotonic_ns() - turn_began_ns_ > kTurnNs;
+  }
+  /// Goes on with a transfer that has paused itself, in a turn of its own.
+  void resume(CURL* handle);
   void stop(CURL* handle);
 
  private:
@@ -62,12 +68,15 @@ class HttpClient {
   static int on_timer(CURLM* multi, long timeout_ms, void* self);
   void act(curl_socket_t socket, int events);
   void collect();
+  void finish(CURL* handle, CURLcode code);
+  static constexpr int64_t kTurnNs = 10'000'000;
 
   Lane& lane_;
   Resolver resolver_;
   long idle_connections_;
   CURLM* multi_;
   std::unique_ptr<Timer> timer_;
+  int64_t turn_began_ns_ = 0;
   std::map<curl_socket_t, std::unique_ptr<FdWatch>> watches_;
   std::unordered_map<CURL*, Done> running_;
   std::vector<CURL*> spare_;

@@ -336,6 +336,15 @@ void Transfer::finish(CURLcode code) {
   done(std::move(result));  // may destroy this
 }
 
+/// libcurl reads on for as long as there is something to read. What a sink makes of it takes time,
+/// and the lane has others to serve.
+void Transfer::pause() {
+  if (!resume_timer_) {
+    resume_timer_ = client_.lane().timer([this] { client_.resume(handle_); });
+  }
+  resume_timer_->start(std::chrono::milliseconds(0));
+}
+
 size_t Transfer::on_header(char* data, size_t size, size_t count, void* self) {
   auto& result = static_cast<Transfer*>(self)->result_;
   std::string_view line(data, size * count);
@@ -367,6 +376,10 @@ size_t Transfer::on_body(char* data, size_t size, size_t count, void* self) {
     return 0;
   }
   if (transfer.body_ != Body::kept) {
+    if (transfer.client_.turn_is_over()) {
+      transfer.pause();
+      return CURL_WRITEFUNC_PAUSE;
+    }
     return transfer.feed_sink({data, bytes}) ? bytes : 0;
   }
   std::string& body = transfer.result_.body;

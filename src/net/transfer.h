@@ -73,6 +73,7 @@ class Transfer {
   void set_limits();
   bool open_sink();
   bool feed_sink(std::string_view bytes);
+  void pause();
   void finish(CURLcode code);
   Status failure(CURLcode code);
   static size_t on_header(char* data, size_t size, size_t count, void* self);
@@ -93,6 +94,7 @@ class Transfer {
   enum class Body : uint8_t { unknown, to_sink, to_sink_unzipped, kept } body_ = Body::unknown;
   std::unique_ptr<codec::GunzipStream> gunzip_;
   Status sink_status_;
+  std::unique_ptr<Timer> resume_timer_;  // null: it has never paused
   char error_text_[CURL_ERROR_SIZE] = "";
 };
 
