@@ -83,7 +83,8 @@ std::string of_wrong_kind(const OptionRow& row) {
   if (type == OptionCodec<StringList>::type().name || type == detail::objects_type().name) {
     return "{a: {b: c}}";
   }
-  if (row.nested != nullptr || type == OptionCodec<StringMap>::type().name) {
+  if (row.nested != nullptr || type == OptionCodec<StringMap>::type().name ||
+      type == OptionCodec<StringListMap>::type().name) {
     return "just_text";
   }
   return "{a: b}";

@@ -367,7 +367,7 @@ bool finish_options(ScrapeOptions& options, const ConfigValue& at, ConfigContext
                     seen, context) &&
        ok;
   ok = read_files(options, seen, at, context) && ok;
-  if (ok && options.scrape_configs.empty() && options.scrape_config_files.empty()) {
+  if (ok && list == nullptr && options.scrape_config_files.empty()) {
     context.fail(at, "there is nothing to scrape: set scrape_configs");
     return false;
   }

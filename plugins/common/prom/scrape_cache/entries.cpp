@@ -1,5 +1,6 @@
 #include "plugins/common/prom/scrape_cache/entries.h"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_set>
 #include <utility>
@@ -44,6 +45,7 @@ void Entries::set_series(uint32_t id, std::string_view encoded, uint64_t hash,
   series_[id].encoded_labels = encoded;
   series_[id].hash = hash;
   series_[id].family = family;
+  most_encoded_ = std::max<uint64_t>(most_encoded_, encoded.size());
   by_series_.insert(id, hash, [this](uint32_t of) { return series_[of].hash; });
 }
 
@@ -76,6 +78,7 @@ void Entries::compact() {
   TextStore old_encodings = std::exchange(encodings_, {});
   by_text_.clear();
   by_series_.clear();
+  most_encoded_ = 0;
   uint32_t live = 0;
   for (uint32_t id = 0; id < size(); ++id) {
     if (entries_[id].has(Entry::kDead)) {
@@ -89,6 +92,7 @@ void Entries::compact() {
     MetricSeries& series = series_[live];
     if (!series.encoded_labels.empty()) {
       old_encodings.release_before(series.encoded_labels.data());
+      most_encoded_ = std::max<uint64_t>(most_encoded_, series.encoded_labels.size());
       series.encoded_labels = {encodings_.add(series.encoded_labels), series.encoded_labels.size()};
     }
     ++live;

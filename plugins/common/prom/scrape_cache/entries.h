@@ -131,6 +131,8 @@ class Entries {
   uint32_t first = kNoId;
 
   uint64_t encoded_bytes() const noexcept { return encodings_.bytes(); }
+  /// Of one series' labels.
+  uint64_t most_encoded_bytes() const noexcept { return most_encoded_; }
   size_t bytes() const noexcept;
 
  private:
@@ -149,6 +151,7 @@ class Entries {
   std::unordered_map<uint32_t, uint32_t> text_pages_;                       // of owners
   std::unordered_map<std::string_view, std::unique_ptr<Family>> families_;  // keys: their names
   uint32_t dead_ = 0;
+  uint64_t most_encoded_ = 0;
 };
 
 }  // namespace tailrace::common::prom

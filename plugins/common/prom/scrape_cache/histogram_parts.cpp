@@ -138,7 +138,8 @@ void ScrapeCache::Impl::end_collecting() {
   FoundSample sample = collected_first_;
   sample.histogram = collected_.convert(page_arena_);
   collected_.clear();
-  if (sample.histogram != nullptr && check_bucket_limit(*sample.histogram)) {
+  const bool is_dropped = entries_[id].has(Entry::kDropped);
+  if (sample.histogram != nullptr && (is_dropped || check_bucket_limit(*sample.histogram))) {
     found(id, sample);
   }
 }

@@ -68,6 +68,7 @@ uint32_t ScrapeCache::Impl::new_entry(std::string_view text, uint8_t valid_types
                    [](const Label& a, const Label& b) { return a.name < b.name; });
   for (size_t i = 1; i < scraped_.size(); ++i) {
     if (scraped_[i].name == scraped_[i - 1].name) {
+      ++counts_.scraped;  // it is a sample all the same
       broken(fmt::format("label name `{}` is not unique", shown(scraped_[i].name)));
       return kNoId;
     }
@@ -77,6 +78,7 @@ uint32_t ScrapeCache::Impl::new_entry(std::string_view text, uint8_t valid_types
   }
   const std::span<const Label> labels = builder_.labels();
   if (!check_series(labels) || !check_limits(labels)) {
+    ++counts_.scraped;
     return kNoId;
   }
   if (options_.sample_limit != 0 && sampled_ + fast_lines_ >= options_.sample_limit) {

@@ -208,7 +208,8 @@ class ScrapeCache::Impl {
   uint32_t walk_at_ = 0;
   uint64_t rows_expected_ = 0;  // an upper bound
   uint64_t rows_taken_ = 0;
-  uint64_t bytes_left_ = 0;  // of the page, not yet given to a batch
+  uint64_t bytes_left_ = 0;    // of the page, not yet given to a batch
+  uint64_t encoded_left_ = 0;  // labels of rows that wait, an upper bound
   size_t exemplar_at_ = 0;
   size_t further_at_ = 0;
   size_t histogram_at_ = 0;

@@ -59,7 +59,8 @@ uint64_t ScrapeCache::Impl::waiting_rows() const noexcept {
 uint64_t ScrapeCache::Impl::waiting_bytes() const noexcept {
   // Sample (value, timestamp, headers), and the headers of the series.
   static constexpr uint64_t kAroundLabels = 40;
-  return walk_ == Walk::none ? 0 : entries_.encoded_bytes() + waiting_rows() * kAroundLabels;
+  const uint64_t rows = waiting_rows();
+  return std::min(encoded_left_, rows * entries_.most_encoded_bytes()) + rows * kAroundLabels;
 }
 
 void ScrapeCache::Impl::prepare_walk(Walk walk) {
@@ -67,6 +68,7 @@ void ScrapeCache::Impl::prepare_walk(Walk walk) {
   walk_at_ = 0;
   exemplar_at_ = further_at_ = histogram_at_ = 0;
   rows_taken_ = 0;
+  encoded_left_ = entries_.encoded_bytes();
   rows_expected_ = live_;
   if (walk == Walk::good) {
     rows_expected_ = sampled_ + live_ - live_again_;
@@ -191,6 +193,7 @@ void ScrapeCache::Impl::good_row(uint32_t id, Entry& entry, Rows& rows) {
   const int64_t timestamp = is_explicit ? entries_.timestamps[id] : timestamp_;
   const int64_t start = rows.created != nullptr ? created_of(id, entry) : 0;
   const MetricSeries& series = entries_.series(id);
+  encoded_left_ -= std::min<uint64_t>(encoded_left_, series.encoded_labels.size());
   if (!entry.has(Entry::kHistogram)) {
     rows.add(series, timestamp, entry.value, start);
   } else {
