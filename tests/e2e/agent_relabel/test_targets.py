@@ -58,7 +58,7 @@ def wait_scraped(agent):
     def scraped():
         active = targets(agent)["activeTargets"]
         return len(active) == 2 and all(t["health"] != "unknown" for t in active) and active
-    return {t["health"]: t for t in wait_until(scraped)}
+    return {t["health"]: t for t in wait_until(scraped, "both targets were scraped")}
 
 
 def test_the_api_has_prometheus_shape(agent, exporter, tmp_path):

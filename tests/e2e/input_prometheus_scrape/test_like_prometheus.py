@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import subprocess
+import time
 import urllib.parse
 import urllib.request
 
@@ -77,6 +78,12 @@ def jobs_for(server):
     ]
 
 
+def as_in_3(labels):
+    """Prometheus 3 writes bounds and quantiles in one way, whatever the page says: 1 is 1.0."""
+    return tuple((name, repr(float(value)) if name in ("le", "quantile") and value != "+Inf"
+                  else value) for name, value in labels)
+
+
 def comparable(value):
     number = float(value)
     return "NaN" if math.isnan(number) else (number, math.copysign(1, number))
@@ -87,7 +94,7 @@ def last_values(prometheus, selector='{job!=""}'):
     result = {}
     for labels, samples in prometheus.samples(selector, "5m").items():
         if dict(labels)["__name__"] not in DIFFERENCES:
-            result[labels] = comparable(samples[-1][1])
+            result[as_in_3(labels)] = comparable(samples[-1][1])
     return result
 
 
@@ -97,7 +104,7 @@ def current(prometheus, query='{job!=""}'):
         {"query": query})
     with urllib.request.urlopen(url, timeout=30) as answer:
         rows = json.loads(answer.read())["data"]["result"]
-    return {tuple(sorted(row["metric"].items())): comparable(row["value"][1]) for row in rows
+    return {as_in_3(sorted(row["metric"].items())): comparable(row["value"][1]) for row in rows
             if row["metric"]["__name__"] not in DIFFERENCES}
 
 
@@ -150,6 +157,8 @@ def test_every_series_is_the_same(both, server):
     assert not [labels for labels in current(store) if dict(labels)["__name__"] == "many"]
 
 
+# Nothing is older than a Prometheus takes by remote write.
+NOW = int(time.time())
 # Each is a page, and what Prometheus says of it is what tailrace says.
 ODD_TEXT = {
     "no line break at the end": "a 1",
@@ -157,7 +166,7 @@ ODD_TEXT = {
     "blank lines": "\n\n  \n\t\na 1\n\n",
     "CRLF": "a 1\r\n",
     "NUL in the middle": "a 1\n\0b 2\n",
-    "odd blanks": "\ta \t 1  \t 1395066363000 \nb{x = \"1\" ,y=\"2\" , }\t2\n",
+    "odd blanks": f"a \t 1  \t {NOW}000 \nb{{x = \"1\" ,y=\"2\" , }}\t2\n",
     "escapes": r'a{b="\\ \" \n \x é"} 1' + "\n",
     "line break in quotes": 'a{b="x\ny"} 1\n',
     "quotes that do not end": 'a{b="x} 1\n',
@@ -180,7 +189,6 @@ ODD_TEXT = {
     "too large": "a 1e400\n",
     "bare exponent": "a 1e\n",
     "timestamp with a fraction": "a 1 1.5\n",
-    "negative timestamp": "a 1 -5\n",
     "more behind": "a 1 2 3\n",
     "invalid UTF-8": b'a{b="\xff"} 1\n',
     "comments": "#\n# \n#x\n# HELP\n# a b c\na 1\n",
@@ -201,7 +209,7 @@ ODD_OPEN = {
     "two blanks": "a  1\n# EOF\n",
     "blank first": " a 1\n# EOF\n",
     "comment": "# hello\na 1\n# EOF\n",
-    "timestamps": "a 1 1.5\nb 1 1e3\n# EOF\n",
+    "timestamps": f"a 1 {NOW}.5\nb 1 {NOW / 1e9!r}e9\n# EOF\n",
     "NaN timestamp": "a 1 NaN\n# EOF\n",
     "exemplar": '# TYPE a counter\na_total 1 # {t="x"} 0.5 1.5\n# EOF\n',
     "exemplar without a value": '# TYPE a counter\na_total 1 # {t="x"}\n# EOF\n',
@@ -216,16 +224,14 @@ ODD_OPEN = {
     "gaugehistogram": '# TYPE a gaugehistogram\na_bucket{le="1"} 1\na_gsum 1\n# EOF\n',
     "untyped": "# TYPE a untyped\na 1\n# EOF\n",
 }
-# Of these Prometheus 3 thinks otherwise than Debian's 2.42; the unit tests of the parsers have them.
-NEWER = set()
+# What Prometheus 3 takes and Debian's 2.42 does not (blanks before a name, names in quotes) is in the
+# unit tests of the parsers.
 
 
 def test_odd_pages_get_the_same_verdict(both, server):
     jobs = []
     for kind, pages in ((TEXT, ODD_TEXT), (OPENMETRICS, ODD_OPEN)):
         for name, text in pages.items():
-            if name in NEWER:
-                continue
             path = f"/{len(jobs)}"
             server.pages[path] = page(text, kind)
             jobs.append({"job_name": f"{kind[:4]}: {name}", "scrape_interval": "1s",

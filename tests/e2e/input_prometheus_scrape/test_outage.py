@@ -2,10 +2,10 @@
 import pytest
 
 from harness.page_server import changing, page
-from harness.scraping import job, last, number, scrape_to, series
+from harness.scraping import STALE, job, number, scrape_to, series
 from harness.waiting import holds_for, wait_until
 
-EVERY_MS = 500
+EVERY_MS = 1000
 
 
 def numbered(extra=""):
@@ -14,7 +14,8 @@ def numbered(extra=""):
 
 
 def values(receiver, path):
-    return [number(bits) for bits, _ in series(receiver, "n", path=path)]
+    """What arrived, without markers of scrapes that failed."""
+    return [number(bits) for bits, _ in series(receiver, "n", path=path) if bits != STALE]
 
 
 def crowd(server, count, extra=""):
@@ -22,7 +23,7 @@ def crowd(server, count, extra=""):
     paths = [f"/{i}" for i in range(count)]
     for path in paths:
         server.pages[path] = numbered(extra)
-    config = job(server.address, static_configs=[
+    config = job(server.address, scrape_interval="1s", scrape_timeout="1s", static_configs=[
         {"targets": [server.address], "labels": {"__metrics_path__": path, "path": path}}
         for path in paths])
     del config["metrics_path"]
@@ -30,26 +31,30 @@ def crowd(server, count, extra=""):
 
 
 def test_a_receiver_that_was_down_gets_all_of_it_in_order(agents, server, receiver):
-    paths, config = crowd(server, 20, "".join(f'many{{i="{i}"}} {i}.5\n' for i in range(300)))
+    paths, config = crowd(server, 20, "".join(f'many{{i="{i}"}} {i}.5\n' for i in range(60)))
     agent = agents(scrape_to(receiver, [config],
                              output={"buffer": {"memory": "1MiB", "disk": "256MiB"}})).start()
     wait_until(lambda: all(len(values(receiver, path)) >= 2 for path in paths), "all are scraped")
     receiver.behave(lambda *_: (503, {}))
-    spooled = [server.count("/0")]
-    wait_until(lambda: server.count("/0") >= spooled[0] + 16, "eight seconds are waiting", 60)
+    before = server.count("/0")
+    wait_until(lambda: server.count("/0") >= before + 8, "eight seconds are waiting", 60)
     early = agent.memory()["rss"]
-    wait_until(lambda: server.count("/0") >= spooled[0] + 40, "20 seconds are waiting", 60)
+    wait_until(lambda: server.count("/0") >= before + 20, "20 seconds are waiting", 60)
     assert agent.memory()["rss"] < early + 3 * 1024, "what waits is on disk, not in memory"
     assert agent.metrics().total("tailrace_scrapes_skipped_total") == 0
-    assert agent.ledger_total("waiting") > 40 * 20 * 300
+    assert agent.ledger_total("waiting") > 20 * 20 * 60 - 2000
     receiver.heal()
-    agent.wait_settled()
-    wait_until(lambda: last(receiver, "n", path="/0") >= spooled[0] + 40, "it is up to date", 60)
+    wait_until(lambda: all(values(receiver, path)[-1] >= server.count(path) - 2
+                           for path in paths), "it has caught up", 120)
+    failed = agent.metrics().total("tailrace_scrapes_failed_total")
+    missing = 0
     for path in paths:
         arrived = values(receiver, path)
-        assert arrived == list(range(len(arrived))), path
+        assert arrived == sorted(set(arrived)), path
+        missing += arrived[-1] + 1 - len(arrived)
         times = [time for _, time in series(receiver, "many", path=path, i="7")]
         assert times == sorted(set(times)), path
+    assert missing <= failed
     agent.assert_ledger_closed()
 
 
@@ -61,7 +66,7 @@ def test_a_kill_costs_what_was_not_spooled_and_each_gap_is_told(agents, server, 
     if not is_up:
         receiver.behave(lambda *_: (503, {}))
     asked = server.count("/0")
-    wait_until(lambda: server.count("/0") >= asked + 14, "the times of the scrapes are written", 60)
+    wait_until(lambda: server.count("/0") >= asked + 7, "the times of the scrapes are written", 60)
     agent.kill()
     served = {path: server.count(path) for path in paths}
     holds_for(lambda: all(server.count(path) == served[path] for path in paths), "it is dead", 1)
@@ -69,7 +74,6 @@ def test_a_kill_costs_what_was_not_spooled_and_each_gap_is_told(agents, server, 
     agent.start()
     wait_until(lambda: all(values(receiver, path)[-1] >= served[path] + 2 for path in paths),
                "it goes on", 60)
-    agent.wait_settled()
     # The linger of a request (100 ms), spool_after (1 s), the group commit, the scrape under way.
     allowed = 1_200 // EVERY_MS + 2
     for path in paths:
