@@ -1,9 +1,10 @@
+#include "plugins/common/prom/explain.h"
+
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "plugins/common/prom/explain.h"
 #include "plugins/common/prom/relabel.h"
 #include "plugins/outputs/prometheus_remote_write/remote_write_config.h"
 
