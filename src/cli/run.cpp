@@ -104,7 +104,7 @@ int run_agent(const config::AgentConfig& config, const RunOptions& options) {
   // The main thread's own loop: signals, the admin server.
   loop::UvLane main_lane(config.lanes, config.lanes + 1, loop::system_clock());
   LaneThreads threads(config.lanes);
-  LaneNetFactory net;
+  LaneNetFactory net(config.lanes);
   pipeline::EngineOptions engine_options;
   engine_options.once = options.once;
   pipeline::Engine engine(config, engine_options, threads.lanes(), *files, net, registry);
