@@ -196,7 +196,7 @@ void AdminServer::on_body(const std::shared_ptr<HttpExchange>& exchange, Bytes, 
     with_snapshot(
         exchange,
         [](HttpExchange& to, const Snapshots& lanes) {
-          to.reply(200, kJson, targets_json(lanes, read_targets_query(to.head().query)));
+          to.reply(200, as_json(), targets_json(lanes, read_targets_query(to.head().query)));
         },
         pipeline::SnapshotDetail::targets);
   } else {
