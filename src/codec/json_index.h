@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -38,10 +39,43 @@ class JsonName {
   uint64_t mask_ = 0;
 };
 
+/// The first bytes of a key as it is written, up to its closing quote: whether another key is the
+/// same one, without a look at its length.
+class JsonKeyHead {
+ public:
+  /// Matches nothing.
+  JsonKeyHead() = default;
+
+ private:
+  friend class JsonRawKey;
+  std::array<uint64_t, 2> bytes_{1, 0};
+  std::array<uint64_t, 2> mask_{};
+};
+
 /// A key as it is written, in padded text: cheaper than unescaping it.
 class JsonRawKey {
  public:
   explicit JsonRawKey(const char* at) noexcept : at_(at) {}
+
+  /// Of keys that are longer than a head it is one that matches nothing.
+  JsonKeyHead head() const noexcept {
+    JsonKeyHead head;
+    std::memcpy(head.bytes_.data(), at_, sizeof head.bytes_);
+    const auto* quote = static_cast<const char*>(std::memchr(at_, '"', sizeof head.bytes_));
+    if (quote == nullptr) {
+      return {};
+    }
+    std::memset(head.mask_.data(), 0xff, static_cast<size_t>(quote + 1 - at_));
+    head.bytes_[0] &= head.mask_[0];
+    head.bytes_[1] &= head.mask_[1];
+    return head;
+  }
+  bool has(const JsonKeyHead& head) const noexcept {
+    std::array<uint64_t, 2> bytes;
+    std::memcpy(bytes.data(), at_, sizeof bytes);
+    return (((bytes[0] & head.mask_[0]) ^ head.bytes_[0]) |
+            ((bytes[1] & head.mask_[1]) ^ head.bytes_[1])) == 0;
+  }
 
   char first() const noexcept { return *at_; }
   const char* begin() const noexcept { return at_; }
@@ -154,18 +188,13 @@ class JsonToken {
     if (behind_ != nullptr) {
       return behind_;
     }
-    switch (first()) {
-      case '{':
-      case '[':
-        return reader_.skip(at_);
-      case '}':
-      case ']':
-      case ',':
-      case ':':
-        return nullptr;
-      default:
-        return at_ + 1;
+    const char begin = first();
+    // The six that are no scalar lie in pairs: ',' and ':' apart, brackets and braces 0x20 apart.
+    const char bracket = static_cast<char>(begin | 0x20);
+    if (bracket != '{' && bracket != '}' && begin != ',' && begin != ':') [[likely]] {
+      return at_ + 1;
     }
+    return bracket == '{' ? reader_.skip(at_) : nullptr;
   }
 
   JsonIndexReader& reader_;

@@ -96,7 +96,9 @@ Extractor::Shape Extractor::run(std::string_view text, Arena& arena) {
   hints_ = 0;
   broken_ = false;
   const bool ok = reader_.each_field(
-      text, arena, [this](JsonRawKey key, JsonToken& value) { return visit(tree_, key, value); });
+      text, arena, [this, n = size_t{0}](JsonRawKey key, JsonToken& value) mutable {
+        return visit(tree_, key, n++, value);
+      });
   if (!ok || broken_) {
     return Shape::malformed;
   }
@@ -125,9 +127,10 @@ bool Extractor::visit_known(const FieldTree::Field& field, JsonToken& value) {
   return !all_found();
 }
 
-bool Extractor::visit_inner(const FieldTree& tree, JsonToken& value) {
-  const bool ok =
-      value.each_field([&](JsonRawKey key, JsonToken& inner) { return visit(tree, key, inner); });
+bool Extractor::visit_inner(FieldTree& tree, JsonToken& value) {
+  const bool ok = value.each_field([&, n = size_t{0}](JsonRawKey key, JsonToken& inner) mutable {
+    return visit(tree, key, n++, inner);
+  });
   broken_ |= !ok;
   return !broken_ && !all_found();
 }

@@ -47,14 +47,14 @@ class Extractor {
   uint64_t too_long() const noexcept { return too_long_; }
 
  private:
-  /// Each field of an object.
-  bool visit(const FieldTree& tree, codec::JsonRawKey key, codec::JsonToken& value) {
-    const FieldTree::Field* const field = tree.find(key);
+  /// Each field of an object; it is the `n`-th.
+  bool visit(FieldTree& tree, codec::JsonRawKey key, size_t n, codec::JsonToken& value) {
+    const FieldTree::Field* const field = tree.find(key, n);
     return field == nullptr || (field->inner == nullptr && !wants(*field)) ||
            visit_known(*field, value);
   }
   bool visit_known(const FieldTree::Field& field, codec::JsonToken& value);
-  bool visit_inner(const FieldTree& tree, codec::JsonToken& value);
+  bool visit_inner(FieldTree& tree, codec::JsonToken& value);
   bool wants(const FieldTree::Field& field) const noexcept { return (field.bits & ~found_) != 0; }
   void take(Target target, codec::JsonType type, std::string_view text) noexcept;
   void take_value(size_t slot, codec::JsonType type, std::string_view text) noexcept;

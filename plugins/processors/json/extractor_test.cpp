@@ -69,6 +69,32 @@ TEST_CASE("Extractor: a broken line leaves nothing of the line before") {
   CHECK(subject.extractor().severity() == Severity::unset);
 }
 
+TEST_CASE("Extractor: what the last line looked like changes nothing for the next") {
+  const std::vector<Wanted> wanted = {
+      {"a"}, {"abcdefg"}, {"abcdefgh"}, {"abcdefghijklmno"}, {"abcdefghijklmnop"}, {"o.a"}};
+  // Wanted ones, some that begin or end like them, and some that are written with escapes.
+  const std::vector<std::string> keys = {
+      "a",      "abcdefg",  "abcdefgh",         "abcdefghijklmno",   "abcdefghijklmnop", "b",
+      "abcdef", "abcdefgx", "abcdefghijklmnoq", "abcdefghijklmnopq", "\\u0061",          "a\\\"",
+      "a\\\\",  ""};
+  Subject subject(wanted);
+  std::mt19937 random(11);
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = "{";
+    for (uint32_t left = random() % 24; left > 0; --left) {
+      text += '"' + keys[random() % keys.size()] + "\":" + std::to_string(random() % 100) +
+              (left > 1 ? "," : "");
+    }
+    text += text.back() == '{' ? R"("o":{"a":1}})" : R"(,"o":{"b":2,"a":3}})";
+    Subject fresh(wanted);
+    REQUIRE(fresh.run(text) == Shape::parsed);
+    REQUIRE(subject.run(text) == Shape::parsed);
+    for (size_t slot = 0; slot < wanted.size(); ++slot) {
+      REQUIRE_MESSAGE(subject.value(slot) == fresh.value(slot), text);
+    }
+  }
+}
+
 TEST_CASE("Extractor: values of every type") {
   Subject subject({{"a"}});
   CHECK(subject.first(R"({"a":"text"})") == "text");

@@ -66,6 +66,16 @@ void FieldTree::finish(uint64_t severity_bit) {
   }
 }
 
+const FieldTree::Field* FieldTree::look_up(codec::JsonRawKey key) const noexcept {
+  const Range range = by_first_[static_cast<uint8_t>(key.first())];
+  for (uint8_t i = range.begin; i != range.end; ++i) {
+    if (key.is(fields_[i].key)) {
+      return &fields_[i];
+    }
+  }
+  return nullptr;
+}
+
 std::string path_complaint(std::string_view path) {
   if (path.empty() || path.front() == '.' || path.back() == '.' || path.find("..") != path.npos) {
     return "expected a field such as user or http.status";

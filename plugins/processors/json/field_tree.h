@@ -46,14 +46,14 @@ class FieldTree {
   /// helps to find the severity has `severity_bit`.
   void finish(uint64_t severity_bit);
 
-  const Field* find(codec::JsonRawKey key) const noexcept {
-    const Range range = by_first_[static_cast<uint8_t>(key.first())];
-    for (uint8_t i = range.begin; i != range.end; ++i) {
-      if (key.is(fields_[i].key)) {
-        return &fields_[i];
-      }
+  /// The field of an object's `n`-th key, or null. Those who write JSON write their keys in one
+  /// order, so what was the n-th key of the last object is looked at first.
+  const Field* find(codec::JsonRawKey key, size_t n) noexcept {
+    Guess& guess = guesses_[n % guesses_.size()];
+    if (!key.has(guess.head)) [[unlikely]] {
+      guess = {key.head(), look_up(key)};
     }
-    return nullptr;
+    return guess.field;
   }
   bool empty() const noexcept { return fields_.empty(); }
 
@@ -62,6 +62,12 @@ class FieldTree {
     uint8_t begin = 0;
     uint8_t end = 0;
   };
+  struct Guess {
+    codec::JsonKeyHead head;
+    const Field* field = nullptr;
+  };
+
+  const Field* look_up(codec::JsonRawKey key) const noexcept;
 
   Field& field(std::string_view key);
   bool takes_object(std::string_view key) const noexcept;
@@ -69,6 +75,7 @@ class FieldTree {
 
   std::vector<Field> fields_;          // after finish(): sorted by key
   std::array<Range, 256> by_first_{};  // first character -> fields that begin with it
+  std::array<Guess, 16> guesses_;      // by a key's place in its object
 };
 
 /// Why a path cannot be used, or "".
