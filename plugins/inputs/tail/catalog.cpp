@@ -53,8 +53,12 @@ std::map<std::string, std::string> Catalog::known_paths() const {
   return paths;
 }
 
+bool Catalog::owns(uint64_t order_hash) const {
+  return config_.deal->owner(order_hash, lane_.count()) == lane_.id();
+}
+
 bool Catalog::is_ours(const ListedSource& listed) const {
-  if (!lane_.owns(order_hash(listed.label_path, listed.real_path))) {
+  if (!owns(order_hash(listed.label_path, listed.real_path))) {
     return false;
   }
   if (own_pod_.empty()) {
@@ -91,6 +95,7 @@ Source* Catalog::find_or_make(const ListedSource& listed) {
                       parse_container_path(listed.real_path).has_value();
   watcher_.add_name(source->real_path, *source);
   watcher_.add_name(source->label_path, *source);
+  config_.deal->taken(order_hash(source->label_path, source->real_path));
   Source* const made = source.get();
   sources_.emplace(listed.real_path, std::move(source));
   return made;
@@ -304,6 +309,7 @@ void Catalog::remove(File& file) {
 void Catalog::forget(Source& source) {
   watcher_.remove_name(source.real_path, source);
   watcher_.remove_name(source.label_path, source);
+  config_.deal->gone(order_hash(source.label_path, source.real_path));
   sources_.erase(std::string(source.real_path));
 }
 

@@ -62,6 +62,8 @@ class Catalog {
   /// Takes the file off its source, and the source away if it has no other.
   void remove(File& file);
   bool opening() const noexcept { return opening_ != 0; }
+  /// Whether files with this order hash are this lane's.
+  bool owns(uint64_t order_hash) const;
   bool is_foreign(ino_t inode) const { return foreign_inodes_.contains(inode); }
   const std::unordered_map<std::string, std::unique_ptr<Source>>& sources() const noexcept {
     return sources_;

@@ -14,8 +14,7 @@ LeftRows::LeftRows(InputContext& context, Stats& stats, FileCheckpoints& checkpo
 
 /// Somebody else's, or of a file that we cannot see now but may see again.
 bool LeftRows::undecided(const CheckpointRow& row) const {
-  if (!context_.lane().owns(order_hash(row.label_path, row.real_path)) ||
-      catalog_.is_foreign(row.inode)) {
+  if (!catalog_.owns(order_hash(row.label_path, row.real_path)) || catalog_.is_foreign(row.inode)) {
     return true;
   }
   const auto source = catalog_.sources().find(row.real_path);

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "tailrace/config_schema.h"
 
 #include "plugins/inputs/tail/framing_state.h"
+#include "plugins/inputs/tail/lane_deal.h"
 
 namespace tailrace::inputs::tail {
 
@@ -25,6 +27,9 @@ struct TailConfig {
   Duration ignore_older{0};
   ByteSize max_deleted_held{1024 * 1024 * 1024};
   bool exclude_self = true;
+
+  /// Not an option: what the lanes of the input have in common.
+  std::shared_ptr<LaneDeal> deal = std::make_shared<LaneDeal>();
 
   void validate(const ConfigValue& at, ConfigContext& context) const;
 };
