@@ -15,7 +15,7 @@
 #include "tailrace/result.h"
 
 /// What net asks of gRPC, without gRPC: the border between the agent and the module that is loaded
-/// when something speaks gRPC (docs/adr/0003). Built together with it, by the same compiler.
+/// when something speaks gRPC (docs/adr/0004). Built together with it, by the same compiler.
 namespace tailrace::net {
 
 /// A server's certificate files, as PEM texts.
