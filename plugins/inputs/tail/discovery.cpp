@@ -20,9 +20,13 @@ namespace {
 // Deeper than any real tree; ends loops of bind mounts under `**`.
 constexpr int kDeepest = 64;
 
+// How often a directory that changes meanwhile is listed, at most.
+constexpr int kMostListings = 10;
+
 struct Entry {
   std::string name;
   uint8_t type = DT_UNKNOWN;
+  ino_t inode = 0;
 };
 
 struct CloseDirectory {
@@ -43,7 +47,7 @@ bool list(const std::string& path, std::vector<Entry>& entries) {
     }
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") {
-      entries.push_back({std::string(name), entry->d_type});
+      entries.push_back({std::string(name), entry->d_type, entry->d_ino});
     }
   }
 }
@@ -113,6 +117,7 @@ struct Discovery::Scan {
     std::vector<Entry> entries;                          // when the walk has listed it
     bool listed = false;
   };
+  using Sources = std::map<std::string, ListedSource>;            // by the file's name
   std::map<std::string, Directory> directories;                   // by real path
   std::unordered_map<std::string, std::string> real_directories;  // walked path -> real path
 
@@ -325,12 +330,31 @@ struct Discovery::Scan {
         return;
       }
     }
+    Sources sources;
+    for (int i = 0; i < kMostListings; ++i) {
+      sources = sources_in(path, directory);
+      // A rotation between the listing and the look at each name hides the file that it renamed,
+      // while its successor is seen: it would pass for one that was read long ago.
+      std::vector<Entry> again;
+      if (!list(path, again) || same_files(directory.entries, again, sources)) {
+        break;
+      }
+      directory.entries = std::move(again);
+    }
+    for (auto& [name, source] : sources) {
+      std::stable_sort(source.files.begin(), source.files.end(), older);
+      drop_half_compressed(source);
+      result.sources.push_back(std::move(source));
+    }
+  }
+
+  Sources sources_in(const std::string& path, Directory& directory) const {
     std::set<std::string_view> names;
     for (const Entry& entry : directory.entries) {
       names.insert(entry.name);
     }
     choose_bases(directory, names);
-    std::map<std::string, ListedSource> sources;
+    Sources sources;
     for (const auto& [name, label_path] : directory.bases) {
       ListedSource& source = sources[name];
       source.real_path = join(path, name);
@@ -339,19 +363,39 @@ struct Discovery::Scan {
     }
     for (const Entry& entry : directory.entries) {
       auto rotated = parse_rotated(entry.name);
-      auto source = sources.find(entry.name);
-      if (source != sources.end()) {
-        rotated.reset();
-      } else if (!rotated || (source = sources.find(rotated->base)) == sources.end()) {
-        continue;
+      if (ListedSource* source = source_of(entry, rotated, sources)) {
+        add_entry(path, entry, std::move(rotated), *source);
       }
-      add_entry(path, entry, std::move(rotated), source->second);
     }
-    for (auto& [name, source] : sources) {
-      std::stable_sort(source.files.begin(), source.files.end(), older);
-      drop_half_compressed(source);
-      result.sources.push_back(std::move(source));
+    return sources;
+  }
+
+  /// Whose file or predecessor this is, or null. `rotated` becomes nothing for the file itself.
+  static ListedSource* source_of(const Entry& entry, std::optional<RotatedName>& rotated,
+                                 Sources& sources) {
+    auto source = sources.find(entry.name);
+    if (source != sources.end()) {
+      rotated.reset();
+    } else if (rotated) {
+      source = sources.find(rotated->base);
     }
+    return source == sources.end() ? nullptr : &source->second;
+  }
+
+  /// True when the sources' files have the same names in both listings.
+  static bool same_files(const std::vector<Entry>& a, const std::vector<Entry>& b,
+                         Sources& sources) {
+    const auto named = [&](const std::vector<Entry>& entries) {
+      std::set<std::pair<std::string_view, ino_t>> files;
+      for (const Entry& entry : entries) {
+        auto rotated = parse_rotated(entry.name);
+        if (source_of(entry, rotated, sources) != nullptr) {
+          files.emplace(entry.name, entry.inode);
+        }
+      }
+      return files;
+    };
+    return named(a) == named(b);
   }
 
   /// Which of the names found are files of their own, and which ones predecessors of another.
