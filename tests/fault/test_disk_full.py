@@ -130,6 +130,8 @@ def test_a_healthy_output_beside_it_is_not_held_up(agents, loki, second_loki, no
                      "well": loki_output(second_loki)},
                     agent={"state_dir": str(small_disk / "state")})
     agent = agents(made).start()
+    # Nothing of a new pattern is read before its first use is noted on disk.
+    wait_until((small_disk / "state" / "checkpoints").exists, "the first checkpoint is written")
     filler = fill(small_disk)
     lines = log.write_many(100_000)
     second_loki.wait_lines(lines, timeout=60)
