@@ -69,12 +69,12 @@ Shown read_target(JsonValue& value) {
     } else if (key == "discoveredLabels") {
       out.discovered = labels_of(part);
     } else {
-      static const std::map<std::string_view, std::string Shown::*> kTexts = {
+      static const std::map<std::string_view, std::string Shown::*> texts = {
           {"scrapePool", &Shown::pool},    {"scrapeUrl", &Shown::url},
           {"health", &Shown::health},      {"lastError", &Shown::error},
           {"lastScrape", &Shown::last},    {"lastScrapeDuration", &Shown::duration},
           {"lastSamples", &Shown::samples}};
-      if (const auto found = kTexts.find(key); found != kTexts.end()) {
+      if (const auto found = texts.find(key); found != texts.end()) {
         out.*(found->second) = text_of(part);
       }
     }

@@ -170,7 +170,7 @@ class JsonReader {
     }
     for (auto result : array) {
       simdjson::ondemand::value item;
-      if (std::move(result).get(item) != simdjson::SUCCESS) {
+      if (std::move(result).get(item) != simdjson::SUCCESS) {  // NOLINT(performance-move-const-arg)
         return false;
       }
       JsonValue value(item, source_);
