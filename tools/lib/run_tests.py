@@ -33,11 +33,13 @@ def stages(options):
     yield "unit tests", lambda: run_unit_tests("unit")
     e2e = "not slow and not live" if options.quick else "not live"
     yield "end to end", lambda: run_e2e("release", e2e)
+    yield "end to end, test hooks", lambda: run_e2e("unit", "hooks")
     if options.live:
         yield "live", lambda: run_e2e("release", "live")
     if options.quick:
         return
-    yield "clang-tidy", run_clang_tidy
+    if options.tidy:
+        yield "clang-tidy", run_clang_tidy
     if options.advice:
         yield "clang-tidy's advice", run_clang_tidy_advice
     if not options.sanitize:
@@ -68,12 +70,14 @@ def main():
         prog="tools/test", description=__doc__,
         epilog="TAILRACE_JOBS=N in the environment: so many compilers at a time, not one a core.")
     parser.add_argument("--quick", action="store_true",
-                        help="no slow tests, no sanitizers, no clang-tidy")
+                        help="no slow tests")
     parser.add_argument("--live", action="store_true",
                         help="also test against real servers that the environment names "
                              "(TAILRACE_LIVE_LOKI); without them these tests are skipped aloud")
     parser.add_argument("--sanitize", action="store_true",
                         help="also build and test under ASan+UBSan and TSan")
+    parser.add_argument("--tidy", action="store_true",
+                        help="also run the checks of clang-tidy that .clang-tidy calls errors")
     parser.add_argument("--advice", action="store_true",
                         help="also print clang-tidy's advice, file by file, which takes longer than "
                              "everything else; only errors fail")
@@ -88,7 +92,8 @@ def main():
         if options.only and not any(word in title for word in options.only):
             continue
         suite = title.rpartition(", ")[2]
-        needs = {"unit tests": "unit", "end to end": "release", "live": "release"}
+        needs = {"unit tests": "unit", "end to end": "release", "live": "release",
+                 "end to end, test hooks": "unit"}
         if suite in broken or needs.get(title) in broken:
             print(f"\n== {title}: not run, its build failed")
             total += Outcome(failed=1)
