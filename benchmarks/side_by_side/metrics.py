@@ -74,7 +74,7 @@ def scrape_config(pages, case):
 
 def tailrace(build, folder, pages, sink, case, interval):
     config = {
-        "agent": {"state_dir": str(folder / "state"), "memory_limit": "1GiB",
+        "agent": {"state_dir": str(folder / "state"), "memory_limit": "2GiB",
                   "admin": {"listen": ""}},
         "inputs": {"scrape": {"type": "prometheus_scrape",
                               "global": {"scrape_interval": interval, "scrape_timeout": interval},
@@ -164,6 +164,11 @@ def measure(name, command, options, case):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_meant(case, name):
+    is_one = any(other.name == name for other in CASES)
+    return case.name == name if is_one else case.name.startswith(name)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=str(TOP / "build/release"))
@@ -171,11 +176,11 @@ def main():
     parser.add_argument("--warm-up", type=float, default=5)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--case", action="append", help="only cases whose name begins so")
+    parser.add_argument("--case", action="append", help="only the case of this name, or those that begin so")
     parser.add_argument("--only", action="append", help="only these agents")
     options = parser.parse_args()
     for case in CASES:
-        if options.case and not any(case.name.startswith(name) for name in options.case):
+        if options.case and not any(is_meant(case, name) for name in options.case):
             continue
         print(f"\n{case.name}: {case.targets} target(s) with {case.series} series, "
               f"{case.changed} % of the values change, every {case.interval or options.interval}")

@@ -116,7 +116,7 @@ void Schedule::down(size_t place) {
 Rhythm::Rhythm(uint64_t hash, Duration interval)
     : interval_(std::max<int64_t>(interval.count(), 1)) {
   const auto offset = static_cast<int64_t>(hash % static_cast<uint64_t>(interval_));
-  const int64_t slot = std::clamp<int64_t>(interval_ / 100, 1, kSlotNs);
+  const int64_t slot = std::clamp<int64_t>(interval_ / 20, 1, kSlotNs);
   offset_ = offset - offset % slot;
 }
 

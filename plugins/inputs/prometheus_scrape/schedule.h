@@ -64,11 +64,11 @@ class Schedule {
 /// When a target is scraped: at `offset` into each interval of wall-clock time.
 ///
 /// The offset is the target's hash modulo the interval, as Prometheus spreads them, rounded down to
-/// a hundredth of the interval but to no more than kSlot: targets that share a slot are served in
+/// a twentieth of the interval but to no more than kSlot: targets that share a slot are served in
 /// one turn.
 class Rhythm {
  public:
-  static constexpr int64_t kSlotNs = 10'000'000;
+  static constexpr int64_t kSlotNs = 50'000'000;
   /// How late a scrape may start and still get the time at which it was due: equal distances
   /// compress better.
   /// Source: Prometheus scrape/scrape.go, ScrapeTimestampTolerance.
