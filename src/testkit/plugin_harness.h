@@ -29,6 +29,8 @@ struct OutputSubject {
     Answer::Kind kind;
   };
   std::vector<Reading> readings;
+  /// What any server may answer that is only busy or broken for a moment.
+  std::vector<int> retried = {429, 500, 502, 503, 504};
   /// Which reworks it knows; the others must be refused with an error.
   std::vector<ReworkReason> reworks = {ReworkReason::too_large};
   /// It sends by OutputContext::http_channel. Else only the delivery itself is tried.

@@ -1,0 +1,84 @@
+#include "plugins/outputs/otlp/otlp_config.h"
+
+#include "tailrace/url.h"
+
+#include "plugins/common/otlp/service.h"
+
+namespace tailrace::outputs::otlp {
+
+namespace {
+
+std::string url_complaint(const std::string& url) {
+  const auto parsed = url.empty() ? Result<Url>(Url()) : parse_url(url);
+  return parsed ? std::string() : parsed.error().message;
+}
+
+std::string endpoint_complaint(const std::string& url) {
+  if (const auto parsed = parse_url(url); parsed && !parsed->query.empty()) {
+    return "an endpoint for all signals has no query: the signals' paths are put behind it";
+  }
+  return url_complaint(url);
+}
+
+}  // namespace
+
+std::string OtlpOutputConfig::url_of(Signal signal) const {
+  const std::string& own = signal == Signal::logs      ? logs_endpoint
+                           : signal == Signal::metrics ? metrics_endpoint
+                                                       : traces_endpoint;
+  if (!own.empty() || endpoint.empty()) {
+    return own;
+  }
+  std::string url = endpoint;
+  while (url.ends_with('/')) {
+    url.pop_back();
+  }
+  return url.append(common::otlp::http_path(signal));
+}
+
+void OtlpOutputConfig::validate(const ConfigValue& at, ConfigContext& context) const {
+  if (std::string wrong = complaint(http); !wrong.empty()) {
+    context.fail(at, std::move(wrong));
+  }
+  if (endpoint.empty() && traces_endpoint.empty() && logs_endpoint.empty() &&
+      metrics_endpoint.empty()) {
+    context.fail(at, "endpoint is missing", "endpoint: \"http://tempo:4318\"");
+  }
+  for (const Signal signal : {Signal::traces, Signal::logs, Signal::metrics}) {
+    const std::string path(common::otlp::http_path(signal));
+    if (endpoint.ends_with(path)) {
+      context.fail(at, "endpoint ends with " + path + ", which is put behind it anyway",
+                   "leave it out, or name it as the signal's own endpoint");
+    }
+  }
+}
+
+const Schema& otlp_output_schema() {
+  using C = OtlpOutputConfig;
+  static const Schema schema =
+      Schema::of<C>(
+          {
+              option("endpoint", &C::endpoint,
+                     "Where all signals go, such as `http://tempo:4318`: `/v1/traces`, `/v1/logs` "
+                     "and `/v1/metrics` are put behind it.")
+                  .check<std::string>(&C::endpoint, endpoint_complaint),
+              option("traces_endpoint", &C::traces_endpoint,
+                     "Where traces go instead, with the path.")
+                  .check<std::string>(&C::traces_endpoint, url_complaint),
+              option("logs_endpoint", &C::logs_endpoint, "Where logs go instead, with the path.")
+                  .check<std::string>(&C::logs_endpoint, url_complaint),
+              option("metrics_endpoint", &C::metrics_endpoint,
+                     "Where metrics go instead, with the path.")
+                  .check<std::string>(&C::metrics_endpoint, url_complaint),
+              choice("compression", &C::compression,
+                     "Of the body. Every server takes `gzip`; `zstd` costs a third of its CPU.",
+                     {{"gzip", BodyCompression::gzip},
+                      {"zstd", BodyCompression::zstd},
+                      {"none", BodyCompression::none}}),
+              option("timeout", &C::timeout, "Longest wait for an answer.").range("100ms", "10m"),
+          })
+          .with_part(&C::http, http_client_schema());
+  return schema;
+}
+
+}  // namespace tailrace::outputs::otlp
