@@ -472,7 +472,8 @@ TEST_CASE("newline index: all machines find the same") {
     }
     const size_t most = round % 3 == 0 ? 1 + random() % 20 : found.size();
     const auto a = find_newlines(block.data(), size, found.data(), most);
-    const auto b = detail::find_newlines_portably(block.data(), size, expected.data(), most);
+    const auto b =
+        inputs::tail::detail::find_newlines_portably(block.data(), size, expected.data(), most);
     REQUIRE(a.count == b.count);
     REQUIRE(a.scanned == b.scanned);
     REQUIRE(std::equal(found.begin(), found.begin() + static_cast<ptrdiff_t>(a.count),
