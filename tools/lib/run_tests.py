@@ -38,12 +38,9 @@ def stages(options):
         yield "live", lambda: run_e2e("release", "live")
     if options.quick:
         return
-    if options.tidy:
-        yield "clang-tidy", run_clang_tidy
+    yield "clang-tidy", run_clang_tidy
     if options.advice:
         yield "clang-tidy's advice", run_clang_tidy_advice
-    if not options.sanitize:
-        return
     yield "build ASan+UBSan", lambda: build("asan")
     yield "unit tests, ASan+UBSan", lambda: run_unit_tests("asan")
     yield "end to end, ASan+UBSan", lambda: run_e2e("asan", "not slow and not live", SHARDS)
@@ -70,17 +67,13 @@ def main():
         prog="tools/test", description=__doc__,
         epilog="TAILRACE_JOBS=N in the environment: so many compilers at a time, not one a core.")
     parser.add_argument("--quick", action="store_true",
-                        help="no slow tests")
+                        help="no slow tests, no sanitizers, no clang-tidy")
     parser.add_argument("--live", action="store_true",
                         help="also test against real servers that the environment names "
                              "(TAILRACE_LIVE_LOKI); without them these tests are skipped aloud")
-    parser.add_argument("--sanitize", action="store_true",
-                        help="also build and test under ASan+UBSan and TSan")
-    parser.add_argument("--tidy", action="store_true",
-                        help="also run the checks of clang-tidy that .clang-tidy calls errors")
     parser.add_argument("--advice", action="store_true",
                         help="also print clang-tidy's advice, file by file, which takes longer than "
-                             "everything else; only errors fail")
+                             "everything else; only what .clang-tidy calls errors fails")
     parser.add_argument("--only", action="append", metavar="WORD",
                         help="only stages with WORD in their title")
     options = parser.parse_args()
