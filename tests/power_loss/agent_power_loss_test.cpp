@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kSteps = 36;
+constexpr int kSteps = 30;
 // Turns of 10 ms after the script. Everything is sent within a tenth of that; what has not come by
 // then never comes.
 constexpr int kTurnsAtTheEnd = 300;
