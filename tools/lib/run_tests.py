@@ -18,8 +18,8 @@ from lib.tidy import run_clang_tidy, run_clang_tidy_advice  # noqa: E402
 
 # Rooms whose code is used by more than one thread.
 THREADED = ("base", "loop", "delivery", "pipeline")
-# So many at a time under a sanitizer: those tests wait for it more than they compute, and none of
-# them measures time.
+# So many end-to-end tests at a time: they wait more than they compute. Those that measure time are
+# marked `alone`.
 SHARDS = 2
 
 
@@ -32,7 +32,8 @@ def stages(options):
     yield "build unit", lambda: build("unit")
     yield "unit tests", lambda: run_unit_tests("unit")
     e2e = "not slow and not live" if options.quick else "not live"
-    yield "end to end", lambda: run_e2e("release", e2e)
+    yield "end to end", lambda: run_e2e("release", f"{e2e} and not alone", SHARDS)
+    yield "end to end, alone", lambda: run_e2e("release", f"{e2e} and alone")
     yield "end to end, test hooks", lambda: run_e2e("unit", "hooks")
     if options.live:
         yield "live", lambda: run_e2e("release", "live")
@@ -43,7 +44,7 @@ def stages(options):
         yield "clang-tidy's advice", run_clang_tidy_advice
     yield "build ASan+UBSan", lambda: build("asan")
     yield "unit tests, ASan+UBSan", lambda: run_unit_tests("asan")
-    yield "end to end, ASan+UBSan", lambda: run_e2e("asan", "not slow and not live", SHARDS)
+    yield "end to end, ASan+UBSan", lambda: run_e2e("asan", "not slow and not live and not alone", SHARDS)
     yield "build TSan", lambda: build("tsan", THREADED)
     yield "unit tests, TSan", lambda: run_unit_tests("tsan", THREADED)
     yield "end to end, TSan", lambda: run_e2e("tsan", "threads and not slow")
@@ -86,7 +87,7 @@ def main():
             continue
         suite = title.rpartition(", ")[2]
         needs = {"unit tests": "unit", "end to end": "release", "live": "release",
-                 "end to end, test hooks": "unit"}
+                 "end to end, alone": "release", "end to end, test hooks": "unit"}
         if suite in broken or needs.get(title) in broken:
             print(f"\n== {title}: not run, its build failed")
             total += Outcome(failed=1)

@@ -1,6 +1,8 @@
 """Targets are scraped, and what they say arrives."""
 import json
 
+import pytest
+
 from harness.page_server import OPENMETRICS, hang, page, redirect
 from harness.scraping import ends_stale, job, last, number, scrape_to, series
 from harness.waiting import holds_for, wait_until
@@ -141,6 +143,7 @@ def test_a_dead_receiver_stops_scrapes_when_its_buffer_is_full(agents, server, r
     assert times == sorted(times)
 
 
+@pytest.mark.alone
 def test_a_third_of_two_thousand_targets_hang_and_the_others_are_on_time(agents, server, receiver):
     good = [f"/good/{i}" for i in range(1334)]
     bad = [f"/bad/{i}" for i in range(666)]
