@@ -3,6 +3,7 @@ import gzip
 
 import pytest
 
+from harness.agent import SANITIZED
 from harness.page_server import changing, cut_off, drip, endless, hang, page, redirect
 from harness.scraping import ends_stale, job, last, scrape_to, series
 from harness.waiting import wait_until
@@ -58,7 +59,7 @@ def test_fails_alone_and_says_why(case, agents, server, receiver):
     assert not ends_stale(receiver, "good")
     names = {dict(labels)["__name__"] for labels in receiver.samples}
     assert not names & {"a", "b", "endless", "endless_metric", "drip"}, names
-    assert agent.memory()["peak"] < 100 * 1024
+    assert SANITIZED or agent.memory()["peak"] < 100 * 1024
     assert "http://127.0.0.1" in agent.log() and "scraping" in agent.log()
 
 
@@ -70,7 +71,7 @@ def test_a_page_that_is_new_each_time_is_taken_and_forgotten(agents, server, rec
     wait_until(lambda: agent.metrics().total("tailrace_scrapes_total") >= 60, "60 scrapes", 60)
     assert agent.metrics().total("tailrace_scrapes_failed_total", reason="page") == 0
     assert agent.metrics().total("tailrace_scrape_series") <= 3000
-    assert agent.memory()["peak"] < 100 * 1024
+    assert SANITIZED or agent.memory()["peak"] < 100 * 1024
     agent.wait_settled()
     for labels, samples in receiver.of("shape").items():
         values = [bits for bits, _ in samples]
