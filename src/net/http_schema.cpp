@@ -1,5 +1,7 @@
 #include "net/http_schema.h"
 
+#include <utility>
+
 #include "tailrace/http.h"
 
 namespace tailrace {
@@ -28,15 +30,8 @@ const Schema& authorization_schema() {
   return schema;
 }
 
-}  // namespace net
-
-namespace {
-
-using net::authorization_schema;
-using net::basic_auth_schema;
-
-const Schema& tls_client_schema() {
-  static const Schema schema = Schema::of<TlsClientConfig>({
+std::vector<Option<TlsClientConfig>> tls_client_options() {
+  return {
       option("ca", &TlsClientConfig::ca,
              "Certificates (PEM) of the authorities that may have signed the server's.")
           .default_shown("the system's"),
@@ -53,14 +48,11 @@ const Schema& tls_client_schema() {
           .default_shown("the URL's host"),
       option("insecure_skip_verify", &TlsClientConfig::insecure_skip_verify,
              "Accept any certificate; whoever is on the way can then read and change everything."),
-      choice("min_version", &TlsClientConfig::min_version, "Oldest TLS version to accept.",
-             {{"TLS12", TlsVersion::tls12}, {"TLS13", TlsVersion::tls13}}),
-  });
-  return schema;
+  };
 }
 
-const Schema& oauth2_schema() {
-  static const Schema schema = Schema::of<OAuth2>({
+std::vector<Option<OAuth2>> oauth2_options(const Schema& tls_schema) {
+  return {
       option("client_id", &OAuth2::client_id, "Name of the client.").required(),
       option("client_secret", &OAuth2::client_secret, "Its secret."),
       option("client_secret_file", &OAuth2::client_secret_file,
@@ -69,9 +61,30 @@ const Schema& oauth2_schema() {
       option("token_url", &OAuth2::token_url, "Where access tokens are fetched.").required(),
       option("endpoint_params", &OAuth2::endpoint_params,
              "Further parameters of the token request."),
-      object("tls_config", &OAuth2::tls_config, "TLS towards the token endpoint.",
-             tls_client_schema()),
-  });
+      object("tls_config", &OAuth2::tls_config, "TLS towards the token endpoint.", tls_schema),
+  };
+}
+
+}  // namespace net
+
+namespace {
+
+using net::authorization_schema;
+using net::basic_auth_schema;
+
+const Schema& tls_client_schema() {
+  static const Schema schema = [] {
+    auto options = net::tls_client_options();
+    options.push_back(choice("min_version", &TlsClientConfig::min_version,
+                             "Oldest TLS version to accept.",
+                             {{"TLS12", TlsVersion::tls12}, {"TLS13", TlsVersion::tls13}}));
+    return Schema::of<TlsClientConfig>(std::move(options));
+  }();
+  return schema;
+}
+
+const Schema& oauth2_schema() {
+  static const Schema schema = Schema::of<OAuth2>(net::oauth2_options(tls_client_schema()));
   return schema;
 }
 

@@ -1,5 +1,6 @@
 // The client options as Prometheus has them: docs/configuration, <http_config>.
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +13,9 @@ namespace tailrace {
 
 namespace {
 
-std::vector<std::pair<std::string, TlsVersion>> tls_versions() {
+/// V: TlsVersion, or an optional one.
+template <class V>
+std::vector<std::pair<std::string, V>> tls_versions() {
   return {{"TLS10", TlsVersion::tls10},
           {"TLS11", TlsVersion::tls11},
           {"TLS12", TlsVersion::tls12},
@@ -37,35 +40,15 @@ bool finish_tls(TlsClientConfig& tls, const ConfigValue& at, ConfigContext& cont
 }
 
 const Schema& own_tls_schema() {
-  static const Schema schema =
-      Schema::of<TlsClientConfig>(
-          {
-              option("ca", &TlsClientConfig::ca,
-                     "Certificates (PEM) of the authorities that may have signed the server's.")
-                  .default_shown("the system's"),
-              option("ca_file", &TlsClientConfig::ca_file,
-                     "The same from a file, which is read again when it changes."),
-              option("cert", &TlsClientConfig::cert, "Our own certificate, with its chain (PEM)."),
-              option("cert_file", &TlsClientConfig::cert_file,
-                     "The same from a file, which is read again when it changes."),
-              option("key", &TlsClientConfig::key, "Private key of our certificate (PEM)."),
-              option("key_file", &TlsClientConfig::key_file,
-                     "The same from a file, which is read again when it changes."),
-              option("server_name", &TlsClientConfig::server_name,
-                     "Name that the server's certificate must be for.")
-                  .default_shown("the URL's host"),
-              option("insecure_skip_verify", &TlsClientConfig::insecure_skip_verify,
-                     "Accept any certificate; whoever is on the way can then read and change "
-                     "everything."),
-              choice("min_version", &TlsClientConfig::min_version, "Oldest TLS version to accept.",
-                     tls_versions()),
-              choice("max_version", &TlsClientConfig::max_version, "Newest TLS version to use.",
-                     {{"TLS10", TlsVersion::tls10},
-                      {"TLS11", TlsVersion::tls11},
-                      {"TLS12", TlsVersion::tls12},
-                      {"TLS13", TlsVersion::tls13}}),
-          })
-          .finish<TlsClientConfig>(finish_tls);
+  static const Schema schema = [] {
+    auto options = net::tls_client_options();
+    options.push_back(choice("min_version", &TlsClientConfig::min_version,
+                             "Oldest TLS version to accept.", tls_versions<TlsVersion>()));
+    options.push_back(choice("max_version", &TlsClientConfig::max_version,
+                             "Newest TLS version to use.",
+                             tls_versions<std::optional<TlsVersion>>()));
+    return Schema::of<TlsClientConfig>(std::move(options)).finish<TlsClientConfig>(finish_tls);
+  }();
   return schema;
 }
 
@@ -118,18 +101,7 @@ bool finish_oauth2(OAuth2& oauth2, const ConfigValue& at, ConfigContext& context
 
 const Schema& own_oauth2_schema() {
   static const Schema schema = [] {
-    std::vector<Option<OAuth2>> options;
-    options.push_back(option("client_id", &OAuth2::client_id, "Name of the client.").required());
-    options.push_back(option("client_secret", &OAuth2::client_secret, "Its secret."));
-    options.push_back(option("client_secret_file", &OAuth2::client_secret_file,
-                             "File that holds the secret; read again when it changes."));
-    options.push_back(option("scopes", &OAuth2::scopes, "Scopes to ask for."));
-    options.push_back(
-        option("token_url", &OAuth2::token_url, "Where access tokens are fetched.").required());
-    options.push_back(option("endpoint_params", &OAuth2::endpoint_params,
-                             "Further parameters of the token request."));
-    options.push_back(object("tls_config", &OAuth2::tls_config, "TLS towards the token endpoint.",
-                             own_tls_schema()));
+    auto options = net::oauth2_options(own_tls_schema());
     for (auto& option : proxy_options<OAuth2>()) {
       options.push_back(std::move(option));
     }
