@@ -18,8 +18,6 @@ using tailrace::loki::EntryWriter;
 namespace {
 
 constexpr std::string_view kLevelName = "detected_level";
-/// After that long without a batch the memory of requests is given back.
-constexpr std::chrono::milliseconds kIdle = std::chrono::seconds(5);
 
 /// Most that a field of level_fields() takes.
 constexpr size_t kLevelBytes = 32;
@@ -71,15 +69,7 @@ LokiOutput::LokiOutput(std::shared_ptr<const LokiConfig> config, OutputContext& 
       channel_(std::move(channel)),
       memory_(std::make_shared<BodyMemory>(config_->compression)),
       slot_(context.lane().labels().new_slot()),
-      idle_timer_(context.lane().timer([this] {
-        idle_timer_runs_ = used_;
-        if (used_) {
-          used_ = false;
-          idle_timer_->start(kIdle);
-        } else {
-          memory_->release();
-        }
-      })) {}
+      idle_(context.lane(), [this] { memory_->release(); }) {}
 
 std::unique_ptr<RequestBody> LokiOutput::new_body() {
   return std::make_unique<PushBody>(memory_);
@@ -101,20 +91,12 @@ void LokiOutput::append(const Batch& batch, Requests& requests) noexcept {
   if (logs.size == 0) {
     return;
   }
-  keep_memory_a_while();
+  idle_.used();
   StreamLabels& stream = stream_of(*logs.labels);
   for (uint32_t from = 0; from < logs.size;) {
     const Run run = next_run(logs, from);
     append_run(logs, run, stream, requests);
     from = run.to;
-  }
-}
-
-void LokiOutput::keep_memory_a_while() {
-  used_ = true;
-  if (!idle_timer_runs_) {
-    idle_timer_runs_ = true;
-    idle_timer_->start(kIdle);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "tailrace/log_batch.h"
 #include "tailrace/output.h"
 
+#include "plugins/common/idle/idle_release.h"
 #include "plugins/common/loki/entry_writer.h"
 #include "plugins/outputs/loki/loki_config.h"
 #include "plugins/outputs/loki/push_body.h"
@@ -58,7 +59,6 @@ class LokiOutput final : public Output {
   char* write_full(const LogBatch& batch, const Run& run, PushBody& body, char* to);
   char* repair(PushBody& body, char* entry, char* end, size_t bound_left, int64_t timestamp,
                std::string_view line, std::string_view level, MetaSpan metadata);
-  void keep_memory_a_while();
 
   std::shared_ptr<const LokiConfig> config_;
   OutputContext& context_;
@@ -67,9 +67,7 @@ class LokiOutput final : public Output {
   const uint32_t slot_;
   tailrace::loki::EntryWriter writer_;
 
-  std::unique_ptr<Timer> idle_timer_;
-  bool idle_timer_runs_ = false;
-  bool used_ = false;  // since the timer was started
+  common::IdleRelease idle_;
 };
 
 }  // namespace tailrace::outputs::loki

@@ -18,8 +18,6 @@ namespace tailrace::outputs::otlp {
 
 namespace {
 
-/// After that long without a batch the memory of requests is given back.
-constexpr std::chrono::milliseconds kIdle = std::chrono::seconds(5);
 /// Of a resource of traces: its attributes and the first ids lie there.
 constexpr size_t kHashedBytes = 1024;
 
@@ -52,15 +50,7 @@ OtlpOutput::OtlpOutput(std::shared_ptr<const OtlpOutputConfig> config, OutputCon
       context_(context),
       channel_(std::move(channel)),
       memory_(std::make_shared<BodyMemory>(config_->compression)),
-      idle_timer_(context.lane().timer([this] {
-        idle_timer_runs_ = used_;
-        if (used_) {
-          used_ = false;
-          idle_timer_->start(kIdle);
-        } else {
-          memory_->release();
-        }
-      })) {
+      idle_(context.lane(), [this] { memory_->release(); }) {
   for (const Signal signal : {Signal::traces, Signal::logs, Signal::metrics}) {
     urls_[static_cast<size_t>(signal)] = config_->url_of(signal);
   }
@@ -68,14 +58,6 @@ OtlpOutput::OtlpOutput(std::shared_ptr<const OtlpOutputConfig> config, OutputCon
 
 std::unique_ptr<RequestBody> OtlpOutput::new_body() {
   return std::make_unique<ExportBody>(memory_);
-}
-
-void OtlpOutput::keep_memory_a_while() {
-  used_ = true;
-  if (!idle_timer_runs_) {
-    idle_timer_runs_ = true;
-    idle_timer_->start(kIdle);
-  }
 }
 
 uint64_t OtlpOutput::order_of(Signal signal, std::string_view resource) const noexcept {
@@ -100,7 +82,7 @@ void OtlpOutput::append(const Batch& any, Requests& requests) noexcept {
     requests.refuse(batch->weight(), "no_endpoint", to_string(signal));
     return;
   }
-  keep_memory_a_while();
+  idle_.used();
   const uint64_t shards = context_.shards();
   for (uint32_t from = 0; from < batch->size;) {
     const uint64_t shard = order_of(signal, batch->resources[from]) % shards;

@@ -6,6 +6,7 @@
 #include "tailrace/otlp_batch.h"
 #include "tailrace/output.h"
 
+#include "plugins/common/idle/idle_release.h"
 #include "plugins/outputs/otlp/otlp_config.h"
 #include "plugins/outputs/otlp/request_body.h"
 
@@ -44,16 +45,13 @@ class OtlpOutput final : public Output {
   const std::string& url_of(Signal signal) const noexcept {
     return urls_[static_cast<size_t>(signal)];
   }
-  void keep_memory_a_while();
 
   std::shared_ptr<const OtlpOutputConfig> config_;
   OutputContext& context_;
   std::unique_ptr<Channel> channel_;
   std::shared_ptr<BodyMemory> memory_;  // bodies may outlive the output by a moment
   std::string urls_[3];                 // by signal
-  std::unique_ptr<Timer> idle_timer_;
-  bool idle_timer_runs_ = false;
-  bool used_ = false;  // since the timer was started
+  common::IdleRelease idle_;
 };
 
 }  // namespace tailrace::outputs::otlp

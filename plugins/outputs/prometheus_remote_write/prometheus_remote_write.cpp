@@ -18,8 +18,6 @@ using common::prom::WriteVersion;
 
 namespace {
 
-/// After that long without a batch the memory of requests is given back.
-constexpr std::chrono::milliseconds kIdle = std::chrono::seconds(5);
 /// Rows that are measured, then written, while what was read of them is still in the cache.
 constexpr uint32_t kChunkRows = 1024;
 /// Series that the loop is ahead with its reads.
@@ -65,27 +63,11 @@ RemoteWriteOutput::RemoteWriteOutput(std::shared_ptr<const RemoteWriteConfig> co
       shards_(context.shards()),
       chunk_rows_(chunk_rows(config_->queue_config.max_samples_per_send.value_or(0))),
       metadata_(context.lane().clock(), config_->metadata_config.send_interval),
-      idle_timer_(context.lane().timer([this] {
-        idle_timer_runs_ = used_;
-        if (used_) {
-          used_ = false;
-          idle_timer_->start(kIdle);
-        } else {
-          memory_->release();
-        }
-      })) {}
+      idle_(context.lane(), [this] { memory_->release(); }) {}
 
 std::unique_ptr<RequestBody> RemoteWriteOutput::new_body() {
   const auto most = config_->queue_config.max_samples_per_send;
   return std::make_unique<WriteBody>(memory_, most ? *most - chunk_rows_ + 1 : 0);
-}
-
-void RemoteWriteOutput::keep_memory_a_while() {
-  used_ = true;
-  if (!idle_timer_runs_) {
-    idle_timer_runs_ = true;
-    idle_timer_->start(kIdle);
-  }
 }
 
 void RemoteWriteOutput::append(const Batch& any, Requests& requests) noexcept {
@@ -94,7 +76,7 @@ void RemoteWriteOutput::append(const Batch& any, Requests& requests) noexcept {
   if (batch.records() == 0 && batch.exemplars.empty()) {
     return;
   }
-  keep_memory_a_while();
+  idle_.used();
   look_for_metadata_ = config_->metadata_config.send && memory_->version() == WriteVersion::v1 &&
                        batch.size > 0 && metadata_.begin_batch(batch.series[0]->hash);
   last_family_ = nullptr;

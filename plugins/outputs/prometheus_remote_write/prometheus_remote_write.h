@@ -9,6 +9,7 @@
 #include "tailrace/metric_batch.h"
 #include "tailrace/output.h"
 
+#include "plugins/common/idle/idle_release.h"
 #include "plugins/outputs/prometheus_remote_write/metadata_schedule.h"
 #include "plugins/outputs/prometheus_remote_write/remote_write_config.h"
 #include "plugins/outputs/prometheus_remote_write/row_group.h"
@@ -71,8 +72,6 @@ class RemoteWriteOutput final : public Output {
   size_t metadata_bound() const noexcept;
   void append_metadata(WriteBody& body);
 
-  void keep_memory_a_while();
-
   std::shared_ptr<const RemoteWriteConfig> config_;
   OutputContext& context_;
   std::unique_ptr<Channel> channel_;
@@ -88,9 +87,7 @@ class RemoteWriteOutput final : public Output {
   ExemplarIndex exemplars_;
   RowGroups groups_;
 
-  std::unique_ptr<Timer> idle_timer_;
-  bool idle_timer_runs_ = false;
-  bool used_ = false;  // since the timer was started
+  common::IdleRelease idle_;
 };
 
 }  // namespace tailrace::outputs::prometheus_remote_write
