@@ -31,10 +31,6 @@ using codec::JsonValue;
 
 constexpr std::chrono::milliseconds kPatience{10000};
 
-struct Labels {
-  std::string text;  // `a="b" c="d"`
-};
-
 struct Shown {
   std::string pool;
   std::string url;
@@ -43,8 +39,8 @@ struct Shown {
   std::string last;
   std::string duration;
   std::string samples;
-  Labels labels;
-  Labels discovered;
+  std::string labels;  // `a="b" c="d"`
+  std::string discovered;
 };
 
 std::string text_of(JsonValue& value) {
@@ -52,10 +48,10 @@ std::string text_of(JsonValue& value) {
   return value.text(text) ? std::string(text) : std::string();
 }
 
-Labels labels_of(JsonValue& value) {
-  Labels out;
+std::string labels_of(JsonValue& value) {
+  std::string out;
   value.each_field([&out](std::string_view name, JsonValue& label) {
-    out.text += fmt::format("{}{}=\"{}\"", out.text.empty() ? "" : " ", name, text_of(label));
+    out += fmt::format("{}{}=\"{}\"", out.empty() ? "" : " ", name, text_of(label));
     return true;
   });
   return out;
@@ -142,8 +138,8 @@ std::string show_active(const Shown& target) {
   if (!target.error.empty()) {
     out += fmt::format("           error: {}\n", target.error);
   }
-  out += fmt::format("           labels: {}\n", target.labels.text);
-  return out + fmt::format("           discovered: {}\n", target.discovered.text);
+  out += fmt::format("           labels: {}\n", target.labels);
+  return out + fmt::format("           discovered: {}\n", target.discovered);
 }
 
 /// Keeps an answer's body, which may be long.
@@ -185,7 +181,7 @@ std::string show_targets(const std::string& json, bool dropped) {
     }
     for (const Shown& target : answer.dropped) {
       if (dropped && target.pool == job) {
-        out += fmt::format("  dropped  discovered: {}\n", target.discovered.text);
+        out += fmt::format("  dropped  discovered: {}\n", target.discovered);
       }
     }
   }
