@@ -1,13 +1,12 @@
 // `tailrace relabel` for jobs: what becomes of a target, and of a sample of it.
 
-#include <algorithm>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "plugins/common/prom/added_labels.h"
 #include "plugins/common/prom/explain.h"
 #include "plugins/common/prom/scrape_config.h"
 #include "plugins/common/prom/target_set.h"
@@ -15,29 +14,6 @@
 namespace tailrace::common::prom {
 
 namespace {
-
-/// The target's labels are added to the sample's; where both have one, honor_labels decides.
-void add_target_labels(const ScrapeConfig& job, const LabelPairs& target, LabelBuilder& sample) {
-  const LabelPairs scraped = pairs_of(sample);
-  const auto is_taken = [&](const std::string& name) {
-    const auto has = [&name](const LabelPairs& pairs) {
-      return std::ranges::find(pairs, name, &LabelPairs::value_type::first) != pairs.end();
-    };
-    return has(scraped) || has(target);
-  };
-  for (const auto& [name, value] : target) {
-    if (!sample.has(name)) {
-      sample.set_copy(name, value);
-    } else if (!job.honor_labels) {
-      std::string moved = "exported_" + name;
-      while (is_taken(moved) || sample.has(moved)) {
-        moved = "exported_" + moved;
-      }
-      sample.set_copy(moved, sample.get(name));
-      sample.set_copy(name, value);
-    }
-  }
-}
 
 Result<const ScrapeConfig*> find_job(const ScrapeOptions& options, const std::string& name) {
   if (name.empty() && options.scrape_configs.size() == 1) {
@@ -80,8 +56,10 @@ std::string show_target(const ScrapeConfig& job, const LabelPairs& found, LabelB
 std::string show_metric(const ScrapeConfig& job, const LabelPairs& scraped,
                         const LabelPairs& target, const StringMap& external,
                         LabelBuilder& builder) {
-  builder.assign(views_of(scraped));
-  add_target_labels(job, target, builder);
+  const std::vector<Label> labels = views_of(scraped);
+  std::vector<Label> scratch;
+  builder.assign(labels);
+  add_target_labels(target, labels, job.honor_labels, builder, scratch);
   std::string out =
       fmt::format("sample with the target's labels:\n{}", show_labels(pairs_of(builder)));
   out += job.metric_relabel_configs.empty() ? "there are no metric_relabel_configs\n"
@@ -92,11 +70,7 @@ std::string show_metric(const ScrapeConfig& job, const LabelPairs& scraped,
   if (!kept) {
     return out + "the sample is dropped\n";
   }
-  for (const auto& [name, value] : external) {
-    if (!builder.has(name)) {
-      builder.set(name, value);
-    }
-  }
+  add_external_labels(external, builder);
   return out + fmt::format("series{}:\n{}", external.empty() ? "" : ", with external_labels",
                            show_labels(pairs_of(builder)));
 }

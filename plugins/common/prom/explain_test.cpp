@@ -85,6 +85,20 @@ TEST_CASE("explain: a dropped target, a sample of a target, a dropped sample") {
             ->ends_with("the sample is dropped\n"));
 }
 
+TEST_CASE("explain: a sample gets its target's labels as in a scrape") {
+  auto read = testkit::read_config<ScrapeOptions>(scrape_options_schema(), R"(
+scrape_configs:
+- job_name: mine
+  honor_labels: true
+)");
+  REQUIRE(read.ok());
+  const auto text = read.config.explain_relabel(
+      {.job = "mine", .target = "h:1", .metric = "x{job=\"\",instance=\"i\"}"});
+  REQUIRE(text);
+  // The page says that there is no job, and who the instance is.
+  CHECK(text->ends_with("series:\n  __name__ = \"x\"\n  instance = \"i\"\n"));
+}
+
 TEST_CASE("explain: questions that cannot be answered") {
   const ScrapeOptions all = options();
   CHECK(all.explain_relabel({.job = "", .target = "a", .metric = ""}).error().message ==

@@ -3,8 +3,8 @@
 #include <bit>
 #include <vector>
 
+#include "plugins/common/prom/added_labels.h"
 #include "plugins/common/prom/label_encoding.h"
-#include "plugins/inputs/prometheus_scrape/series_labels.h"
 
 namespace tailrace::inputs::prometheus_scrape {
 
@@ -48,7 +48,7 @@ ReportSeries::ReportSeries(const common::prom::ScrapeConfig& job, const StringMa
   for (uint32_t i = 0; i < size_; ++i) {
     builder.assign(labels);
     builder.set("__name__", families()[i].name);
-    add_external(external, builder);
+    common::prom::add_external_labels(external, builder);
     common::prom::encode_labels(one, builder.labels());
     encoded_ += one;
     ends[i + 1] = encoded_.size();

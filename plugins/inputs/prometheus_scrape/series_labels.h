@@ -26,16 +26,10 @@ class SeriesLabels final : public common::prom::SeriesMaker {
   bool make(std::span<const Label> scraped, common::prom::LabelBuilder& series) override;
 
  private:
-  void keep_scraped(std::span<const Label> scraped, common::prom::LabelBuilder& series) const;
-  void move_scraped(common::prom::LabelBuilder& series);
-
   const common::prom::ScrapeConfig& job_;
   const StringMap& external_;
   const common::prom::TargetPtr target_;
-  std::vector<Label> moved_;  // of the series in work; reused
+  std::vector<Label> scratch_;
 };
-
-/// Adds the labels that remote write would add: those which are not there.
-void add_external(const StringMap& external, common::prom::LabelBuilder& series);
 
 }  // namespace tailrace::inputs::prometheus_scrape

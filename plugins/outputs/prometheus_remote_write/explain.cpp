@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "plugins/common/prom/added_labels.h"
 #include "plugins/common/prom/relabel.h"
 #include "plugins/outputs/prometheus_remote_write/remote_write_config.h"
 
@@ -22,11 +23,7 @@ Result<std::string> RemoteWriteConfig::explain_relabel(const RelabelQuestion& qu
   }
   common::prom::LabelBuilder builder;
   builder.assign(common::prom::views_of(*sample));
-  for (const auto& [name, value] : external_labels) {
-    if (!builder.has(name)) {
-      builder.set(name, value);
-    }
-  }
+  common::prom::add_external_labels(external_labels, builder);
   std::string out =
       fmt::format("sample{}:\n{}", external_labels.empty() ? "" : ", with external_labels",
                   common::prom::show_labels(common::prom::pairs_of(builder)));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plugins/common/prom/added_labels.h"
 #include "plugins/common/prom/label_encoding.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
@@ -31,11 +32,7 @@ std::unique_ptr<SeriesLabels> SeriesLabeler::make(std::string_view encoded) {
     labels_.push_back(label);
   }
   builder_.assign(labels_);
-  for (const auto& [name, value] : config_.external_labels) {
-    if (!builder_.has(name)) {
-      builder_.set(name, value);
-    }
-  }
+  common::prom::add_external_labels(config_.external_labels, builder_);
   if (!common::prom::relabel(config_.write_relabel_configs, builder_)) {
     return made;
   }
