@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "codec/header_text.h"
 #include "codec/timestamp.h"
 
 namespace tailrace::codec {
@@ -18,16 +19,6 @@ std::optional<int> number(std::string_view text) noexcept {
     return std::nullopt;
   }
   return value;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-    text.remove_suffix(1);
-  }
-  return text;
 }
 
 }  // namespace

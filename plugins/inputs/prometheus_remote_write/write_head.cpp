@@ -4,21 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "codec/header_text.h"
+
 namespace tailrace::inputs::prometheus_remote_write {
 
 using common::prom::WriteVersion;
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -30,7 +22,7 @@ std::string lower(std::string_view text) {
 /// The next piece up to a ';', cut off the front.
 std::string_view cut(std::string_view& text) {
   const size_t end = std::min(text.find(';'), text.size());
-  const std::string_view piece = trimmed(text.substr(0, end));
+  const std::string_view piece = codec::trimmed(text.substr(0, end));
   text.remove_prefix(std::min(end + 1, text.size()));
   return piece;
 }
@@ -38,7 +30,7 @@ std::string_view cut(std::string_view& text) {
 }  // namespace
 
 Result<WriteVersion> read_write_head(const HttpRequestHead& head) {
-  const std::string encoding = lower(trimmed(head.header("content-encoding")));
+  const std::string encoding = lower(codec::trimmed(head.header("content-encoding")));
   if (!encoding.empty() && encoding != "snappy") {
     return fail(ErrorCode::unsupported,
                 fmt::format("Content-Encoding {} is not snappy", encoding.substr(0, 100)));
@@ -52,10 +44,11 @@ Result<WriteVersion> read_write_head(const HttpRequestHead& head) {
   while (!rest.empty()) {
     const std::string_view parameter = cut(rest);
     const size_t equals = std::min(parameter.find('='), parameter.size());
-    if (lower(trimmed(parameter.substr(0, equals))) != "proto") {
+    if (lower(codec::trimmed(parameter.substr(0, equals))) != "proto") {
       continue;
     }
-    std::string_view message = trimmed(parameter.substr(std::min(equals + 1, parameter.size())));
+    std::string_view message =
+        codec::trimmed(parameter.substr(std::min(equals + 1, parameter.size())));
     if (message.size() >= 2 && message.front() == '"' && message.back() == '"') {
       message = message.substr(1, message.size() - 2);
     }

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "codec/header_text.h"
+
 namespace tailrace::inputs::prometheus_scrape {
 
 using common::prom::NameEscaping;
@@ -60,14 +62,6 @@ std::string lower(std::string_view text) {
   return copy;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 }  // namespace
 
 std::string accept_header(const ScrapeConfig& job) {
@@ -93,7 +87,7 @@ Headers request_headers(const ScrapeConfig& job, Duration timeout) {
 
 Result<PageFormat> page_format(std::string_view content_type,
                                std::optional<ScrapeProtocol> fallback) {
-  const std::string type = lower(trimmed(content_type.substr(0, content_type.find(';'))));
+  const std::string type = lower(codec::trimmed(content_type.substr(0, content_type.find(';'))));
   if (type == "application/openmetrics-text") {
     return PageFormat::openmetrics;
   }
@@ -106,7 +100,7 @@ Result<PageFormat> page_format(std::string_view content_type,
   if (fallback) {
     return format_of(*fallback);
   }
-  if (trimmed(content_type).empty()) {
+  if (codec::trimmed(content_type).empty()) {
     return fail(ErrorCode::unsupported,
                 "the answer has no Content-Type; name its format by fallback_scrape_protocol");
   }

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+namespace tailrace::codec {
+
+/// Without the blanks around a header's value. Source: RFC 9110 section 5.5 (OWS).
+inline std::string_view trimmed(std::string_view text) noexcept {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+}  // namespace tailrace::codec
