@@ -21,6 +21,9 @@ class Nowhere final : public Next {
  public:
   void push(Batch& batch) noexcept override { benchmark::DoNotOptimize(&batch); }
   void filtered(Weight weight) noexcept override { benchmark::DoNotOptimize(weight); }
+  void refuse(Weight weight, std::string_view, std::string_view) noexcept override {
+    benchmark::DoNotOptimize(weight);
+  }
 };
 
 /// `json_percent` of 1,000 lines are JSON; level, and two fields to metadata.

@@ -5,13 +5,14 @@
 #include <string_view>
 
 #include "tailrace/config_schema.h"
+#include "tailrace/converter.h"
 #include "tailrace/input.h"
 #include "tailrace/output.h"
 #include "tailrace/processor.h"
 
 namespace tailrace {
 
-enum class ComponentKind : uint8_t { input, processor, output };
+enum class ComponentKind : uint8_t { input, processor, output, converter };
 const char* to_string(ComponentKind kind) noexcept;
 
 enum class Stability : uint8_t { stable, beta, experimental };
@@ -29,12 +30,19 @@ struct RelabelQuestion {
   std::string metric;  ///< `name{label="value", …}` of a sample; or "".
 };
 
+/// The form of each signal's batches where a plugin names none: LogBatch, MetricBatch, and
+/// OtlpBatch for traces.
+extern const BatchType* const kNativeForms[3];
+/// In the place of a form: batches of whatever form.
+extern const BatchType kAnyForm;
+
 /// Everything the engine knows of a plugin before it runs. Made by define_input and its siblings.
 struct PluginDescriptor {
   ComponentKind kind;
   std::string_view name;     ///< The `type:` in the config.
   std::string_view summary;  ///< One sentence.
   std::span<const Signal> signals;
+  std::span<const BatchType* const> forms;  ///< See PluginInfo.
   Stability stability;
   bool reads_untrusted_input;
   const Schema& (*schema)();
@@ -52,6 +60,12 @@ struct PluginDescriptor {
   Result<std::unique_ptr<Processor>> (*make_processor)(std::shared_ptr<const void>,
                                                        ProcessorContext&);
   Result<std::unique_ptr<Output>> (*make_output)(std::shared_ptr<const void>, OutputContext&);
+  Result<std::unique_ptr<Converter>> (*make_converter)(std::shared_ptr<const void>,
+                                                       ConverterContext&);
+
+  // Of a converter. `forms` is the one that it gives.
+  const BatchType* converts_from;
+  uint32_t growth;  ///< See ConverterInfo.
 };
 
 struct PluginInfo {
@@ -60,6 +74,23 @@ struct PluginInfo {
   std::span<const Signal> signals;
   Stability stability = Stability::beta;
   bool reads_untrusted_input = false;
+  /// The forms of batches: one for each signal that an input gives; those that an output takes or a
+  /// processor edits (it gives what it takes), the preferred one first.
+  std::span<const BatchType* const> forms = kNativeForms;
+};
+
+struct ConverterInfo {
+  /// The `name` is also the option, of an output or a pipeline, under which its options are
+  /// written.
+  std::string_view name;
+  std::string_view summary;
+  std::span<const Signal> signals;
+  const BatchType* from = nullptr;
+  /// What it gives: one form. As an array, because descriptors keep a view of it.
+  std::span<const BatchType* const> to;
+  /// How many times larger a unit may become: inputs are given credit for that much.
+  uint32_t growth = 1;
+  Stability stability = Stability::beta;
 };
 
 namespace detail {
@@ -71,6 +102,7 @@ constexpr PluginDescriptor base_descriptor(ComponentKind kind, const PluginInfo&
   d.name = info.name;
   d.summary = info.summary;
   d.signals = info.signals;
+  d.forms = info.forms;
   d.stability = info.stability;
   d.reads_untrusted_input = info.reads_untrusted_input;
   d.schema = schema;
@@ -143,6 +175,26 @@ constexpr PluginDescriptor define_output(const PluginInfo& info,
     } else {
       return std::unique_ptr<Output>(std::make_unique<Class>(std::move(config), context));
     }
+  };
+  return d;
+}
+
+/// `Class` has a constructor (std::shared_ptr<const Config>, ConverterContext&). Its options all
+/// have defaults.
+template <class Class, class Config>
+constexpr PluginDescriptor define_converter(const ConverterInfo& info, const Schema& (*schema)()) {
+  const PluginInfo plugin{.name = info.name,
+                          .summary = info.summary,
+                          .signals = info.signals,
+                          .stability = info.stability,
+                          .forms = info.to};
+  PluginDescriptor d = detail::base_descriptor<Config>(ComponentKind::converter, plugin, schema);
+  d.converts_from = info.from;
+  d.growth = info.growth;
+  d.make_converter = [](std::shared_ptr<const void> c,
+                        ConverterContext& context) -> Result<std::unique_ptr<Converter>> {
+    auto config = std::static_pointer_cast<const Config>(std::move(c));
+    return std::unique_ptr<Converter>(std::make_unique<Class>(std::move(config), context));
   };
   return d;
 }

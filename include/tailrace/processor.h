@@ -17,6 +17,10 @@ class Next {
   virtual void push(Batch& batch) noexcept = 0;
   /// Records that end here by the user's wish.
   virtual void filtered(Weight weight) noexcept = 0;
+  /// Records that cannot go on, ever (invalid, or without a meaning in the form that is wanted):
+  /// counted as refused where they were going, one example is logged.
+  virtual void refuse(Weight weight, std::string_view reason,
+                      std::string_view example) noexcept = 0;
 
  protected:
   ~Next() = default;
@@ -33,7 +37,7 @@ class ProcessorContext {
 
 /// Edits batches. One instance per lane and pipeline; it may keep state of its own.
 /// For every record of `batch` it either pushes it on (in one batch or in several) or reports its
-/// weight as filtered. The result depends on the record and the options only (P2).
+/// weight as filtered or refused. The result depends on the record and the options only (P2).
 class Processor {
  public:
   virtual ~Processor() = default;

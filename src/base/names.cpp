@@ -3,6 +3,9 @@
 
 #include "tailrace/batch.h"
 #include "tailrace/check.h"
+#include "tailrace/log_batch.h"
+#include "tailrace/metric_batch.h"
+#include "tailrace/otlp_batch.h"
 #include "tailrace/plugin.h"
 #include "tailrace/result.h"
 
@@ -62,9 +65,15 @@ const char* to_string(ComponentKind kind) noexcept {
       return "processor";
     case ComponentKind::output:
       return "output";
+    case ComponentKind::converter:
+      return "converter";
   }
   return "unknown";
 }
+
+const BatchType* const kNativeForms[3] = {&LogBatch::kType, &MetricBatch::kType,
+                                          &OtlpBatch::kTraces};
+const BatchType kAnyForm{"any", Signal::logs};
 
 namespace detail {
 void check_failed(const char* expression, const char* file, int line) noexcept {

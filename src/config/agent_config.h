@@ -44,12 +44,27 @@ struct OutputEngineConfig {
   std::string quarantine;      // folder for payloads that were refused for good; "" = none
 };
 
+/// A converter with its options, as they are written where it will work.
+struct ConversionConfig {
+  const PluginDescriptor* plugin = nullptr;  ///< Null: nothing to convert.
+  std::shared_ptr<const void> config;        ///< Of plugin->new_config(), filled in.
+  ConfigPosition position;                   ///< Of its options; line 0: none are written.
+};
+
 struct ComponentConfig {
   std::string name;
   const PluginDescriptor* plugin = nullptr;
-  std::shared_ptr<void> config;  // of plugin->new_config(), filled in
-  ConfigPosition position;       // of the name
-  OutputEngineConfig output;     // used by outputs only
+  std::shared_ptr<void> config;               // of plugin->new_config(), filled in
+  ConfigPosition position;                    // of the name
+  OutputEngineConfig output;                  // used by outputs only
+  std::vector<ConversionConfig> conversions;  // outputs: those that may be needed
+};
+
+/// The way of batches of one form through a pipeline.
+struct RouteConfig {
+  const BatchType* form = nullptr;              // as they come from the input
+  std::vector<ConversionConfig> to_processors;  // in front of each processor
+  std::vector<ConversionConfig> to_outputs;     // in front of each output
 };
 
 struct PipelineConfig {
@@ -58,8 +73,12 @@ struct PipelineConfig {
   std::vector<std::string> inputs;  // names of components that exist, in the order written
   std::vector<std::string> processors;
   std::vector<std::string> outputs;
+  std::vector<RouteConfig> routes;  // one for each form that an input gives
   ConfigPosition position;
 };
+
+/// The form of the batches of a signal that an input gives; kAnyForm when it does not say.
+const BatchType* form_given(const PluginDescriptor& input, Signal signal) noexcept;
 
 struct AdminConfig {
   std::string listen = "0.0.0.0:2020";  // "" = off

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "config/agent_schema.h"
+#include "config/conversions.h"
 #include "config/listen_address.h"
 #include "config/option_codecs.h"
 #include "config/suggest.h"
@@ -30,6 +31,8 @@ const char* with_article(ComponentKind kind) {
       return "an input";
     case ComponentKind::processor:
       return "a processor";
+    case ComponentKind::converter:
+      return "a converter";
     case ComponentKind::output:
       break;
   }
@@ -80,13 +83,15 @@ const PluginDescriptor* find_plugin(ComponentKind kind, const ConfigValue& compo
 }
 
 /// The plugin's own options, and for an output the ones that all outputs share, from one map.
-void read_options(const ConfigValue& map, ComponentConfig& component, ConfigContext& context) {
+void read_options(const ConfigValue& map, ComponentConfig& component, PluginTable plugins,
+                  ConfigContext& context) {
   const Schema& own_schema = component.plugin->schema();
   const std::vector<std::string> own = names_of(own_schema);
   std::vector<std::string> shared;
   if (component.plugin->kind == ComponentKind::output) {
     shared = names_of(output_engine_schema());
   }
+  const auto converters = converters_for(*component.plugin, plugins);
   std::vector<std::string> not_own = {"type"};
   std::vector<std::string> not_shared = {"type"};
   bool ok = true;
@@ -99,9 +104,12 @@ void read_options(const ConfigValue& map, ComponentConfig& component, ConfigCont
     if (!is_shared) {
       not_shared.push_back(member.key);
     }
-    if (!is_own && !is_shared && member.key != "type") {
+    if (!is_own && !is_shared && member.key != "type" && !is_converter(converters, member.key)) {
       std::vector<std::string> known = own;
       known.insert(known.end(), shared.begin(), shared.end());
+      for (const PluginDescriptor* converter : converters) {
+        known.emplace_back(converter->name);
+      }
       context.issues.add(member.key_position, context.path + "." + member.key, "unknown option",
                          suggest(member.key, known));
       ok = false;
@@ -109,6 +117,7 @@ void read_options(const ConfigValue& map, ComponentConfig& component, ConfigCont
   }
   component.config = component.plugin->new_config();
   ok = own_schema.read(map, component.config.get(), context, not_own) && ok;
+  component.conversions = read_conversions(map, converters, context);
   if (component.plugin->kind == ComponentKind::output &&
       output_engine_schema().read(map, &component.output, context, not_shared)) {
     const OutputEngineConfig& engine = component.output;
@@ -192,7 +201,7 @@ std::vector<ComponentConfig> read_components(ComponentKind kind, const ConfigVal
     }
     component.plugin = find_plugin(kind, member.value, plugins, context);
     if (component.plugin != nullptr) {
-      read_options(member.value, component, context);
+      read_options(member.value, component, plugins, context);
     }
   }
   return components;

@@ -19,7 +19,7 @@ std::vector<ComponentConfig> read_components(ComponentKind kind, const ConfigVal
 /// that the config was read from.
 void check_listeners(const AgentConfig& config, const ConfigValue& root, ConfigIssues& issues);
 
-/// "inputs", "processors" or "outputs".
+/// "inputs", "processors", "outputs" or "converters".
 std::string section_name(ComponentKind kind);
 
 /// Names of components and pipelines: they become labels, file names and command line arguments.

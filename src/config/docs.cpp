@@ -64,6 +64,8 @@ const char* title_of(ComponentKind kind) {
       return "Input";
     case ComponentKind::processor:
       return "Processor";
+    case ComponentKind::converter:
+      return "Converter";
     case ComponentKind::output:
       break;
   }

@@ -7,6 +7,7 @@
 
 #include "config/agent_schema.h"
 #include "config/components.h"
+#include "config/conversions.h"
 
 namespace tailrace::config {
 namespace {
@@ -136,6 +137,14 @@ std::string section(ComponentKind kind, PluginTable plugins) {
   return out.str();
 }
 
+/// The options of converters, which stand within those of an output or a pipeline.
+void add_conversions(const Converters& converters, JsonObject& properties) {
+  for (const PluginDescriptor* converter : converters) {
+    properties.field(std::string(converter->name),
+                     fmt::format(R"({{"$ref":"#/$defs/{}"}})", definition_name(*converter)));
+  }
+}
+
 std::string definitions(PluginTable plugins) {
   JsonObject out;
   out.field("name", R"({"type":"string","pattern":"^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$"})");
@@ -153,9 +162,12 @@ std::string definitions(PluginTable plugins) {
     if (plugin->kind == ComponentKind::output) {
       schemas.push_back(&output_engine_schema());
     }
-    JsonObject type;
-    type.field("type", JsonObject().text("description", plugin->summary).str());
-    out.field(definition_name(*plugin), object_of(schemas, type, 0));
+    JsonObject others;
+    if (plugin->kind != ComponentKind::converter) {
+      others.field("type", JsonObject().text("description", plugin->summary).str());
+    }
+    add_conversions(converters_for(*plugin, plugins), others);
+    out.field(definition_name(*plugin), object_of(schemas, others, 0));
   }
   return out.str();
 }
@@ -207,6 +219,8 @@ std::string indented(std::string_view json) {
 }  // namespace
 
 std::string json_schema(PluginTable plugins) {
+  JsonObject pipeline;
+  add_conversions(converters_in(plugins), pipeline);
   JsonObject properties;
   properties.field("agent", object_of({&agent_schema()}, {}, 0));
   for (const ComponentKind kind :
@@ -218,7 +232,7 @@ std::string json_schema(PluginTable plugins) {
                        .text("type", "object")
                        .field("propertyNames", R"({"$ref":"#/$defs/name"})")
                        .field("minProperties", "1")
-                       .field("additionalProperties", object_of({&pipeline_schema()}, {}, 0))
+                       .field("additionalProperties", object_of({&pipeline_schema()}, pipeline, 0))
                        .str());
   JsonObject out;
   out.text("$schema", "https://json-schema.org/draft/2020-12/schema")

@@ -88,7 +88,7 @@ AgentConfig read_root(const ConfigValue& root, PluginTable plugins, const std::s
   config.processors =
       read_components(ComponentKind::processor, section("processors"), plugins, context);
   config.outputs = read_components(ComponentKind::output, section("outputs"), plugins, context);
-  config.pipelines = read_pipelines(section("pipelines"), config, context);
+  config.pipelines = read_pipelines(section("pipelines"), plugins, config, context);
   check_listeners(config, root, issues);
   warn_of_large_buffers(config, root, issues);
   return config;

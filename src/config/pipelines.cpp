@@ -8,6 +8,7 @@
 
 #include "config/agent_schema.h"
 #include "config/components.h"
+#include "config/conversions.h"
 #include "config/option_codecs.h"
 #include "config/suggest.h"
 
@@ -64,6 +65,7 @@ const std::vector<ComponentConfig>& components_of(const AgentConfig& config, Com
       return config.inputs;
     case ComponentKind::processor:
       return config.processors;
+    case ComponentKind::converter:  // nobody names one in a section of its own
     case ComponentKind::output:
       break;
   }
@@ -79,18 +81,10 @@ const ComponentConfig* find(const std::vector<ComponentConfig>& list, std::strin
   return nullptr;
 }
 
-/// A component that a pipeline names, and where it does.
-struct Use {
-  const ComponentConfig* component;
-  ComponentKind kind;
-  ConfigPosition position;
-  std::string path;
-};
-
 class PipelineReader {
  public:
-  PipelineReader(const AgentConfig& config, ConfigContext& context)
-      : config_(config), context_(context) {}
+  PipelineReader(PluginTable plugins, const AgentConfig& config, ConfigContext& context)
+      : converters_(converters_in(plugins)), config_(config), context_(context) {}
 
   PipelineConfig read(const ConfigValue::Member& member) {
     PipelineConfig pipeline;
@@ -102,14 +96,22 @@ class PipelineReader {
     }
     PipelineSection section;
     const size_t errors_before = context_.issues.issues().size();
-    const bool readable = pipeline_schema().read(member.value, &section, context_);
+    std::vector<std::string> not_own;
+    for (const PluginDescriptor* converter : converters_) {
+      not_own.emplace_back(converter->name);
+    }
+    const bool readable = pipeline_schema().read(member.value, &section, context_, not_own);
+    const auto conversions = read_conversions(member.value, converters_, context_);
     uses_.clear();
     resolve(ComponentKind::input, section.inputs, member.value, pipeline.inputs);
     resolve(ComponentKind::processor, section.processors, member.value, pipeline.processors);
     resolve(ComponentKind::output, section.outputs, member.value, pipeline.outputs);
     // What the signal is can only be told of a pipeline whose parts are all known.
     if (readable && context_.issues.issues().size() == errors_before) {
-      find_signal(section, pipeline);
+      if (find_signal(section, pipeline)) {
+        pipeline.routes = find_routes(pipeline.signal, uses_, conversions, context_);
+        warn_of_unused_options(conversions, pipeline);
+      }
     }
     return pipeline;
   }
@@ -181,13 +183,31 @@ class PipelineReader {
                         hint);
   }
 
-  /// The signal is the one that inputs and outputs share, unless the pipeline says it.
-  void find_signal(const PipelineSection& section, PipelineConfig& pipeline) {
+  /// Options of a conversion that does not happen in this pipeline.
+  void warn_of_unused_options(const std::vector<ConversionConfig>& conversions,
+                              const PipelineConfig& pipeline) {
+    for (const ConversionConfig& conversion : conversions) {
+      const bool used = std::ranges::any_of(pipeline.routes, [&](const RouteConfig& route) {
+        return std::ranges::find(route.to_processors, conversion.plugin,
+                                 &ConversionConfig::plugin) != route.to_processors.end();
+      });
+      if (conversion.position.line > 0 && !used) {
+        context_.issues.warn(conversion.position,
+                             fmt::format("{}.{}", context_.path, conversion.plugin->name),
+                             "has no effect: no processor of this pipeline needs this conversion",
+                             "where an output needs it, the options belong to the output");
+      }
+    }
+  }
+
+  /// The signal is the one that inputs and outputs share, unless the pipeline says it. False when
+  /// there is none, or a component does not carry it.
+  bool find_signal(const PipelineSection& section, PipelineConfig& pipeline) {
     SignalSet inputs = SignalSet::all();
     SignalSet outputs = SignalSet::all();
     for (const Use& use : uses_) {
       if (use.component->plugin == nullptr) {
-        return;  // its type is unknown, which was reported
+        return false;  // its type is unknown, which was reported
       }
       const SignalSet own = SignalSet::of(use.component->plugin->signals);
       if (use.kind == ComponentKind::input) {
@@ -204,19 +224,21 @@ class PipelineReader {
       const auto candidates = shared.list();
       if (candidates.empty()) {
         report_no_shared_signal(pipeline);
-        return;
+        return false;
       }
       if (candidates.size() > 1) {
         context_.issues.add(pipeline.position, context_.path,
                             fmt::format("this pipeline could carry {}", shared.text()),
                             fmt::format("say which: `signal: {}`", to_string(candidates[0])));
-        return;
+        return false;
       }
       pipeline.signal = candidates[0];
     }
+    bool all_carry_it = true;
     for (const Use& use : uses_) {
       const SignalSet own = SignalSet::of(use.component->plugin->signals);
       if (!own.has(pipeline.signal)) {
+        all_carry_it = false;
         context_.issues.add(use.position, use.path,
                             fmt::format("\"{}\" (type {}) {} {}, and this pipeline carries {}",
                                         use.component->name, use.component->plugin->name,
@@ -224,6 +246,7 @@ class PipelineReader {
                                         own.text(), to_string(pipeline.signal)));
       }
     }
+    return all_carry_it;
   }
 
   void report_no_shared_signal(const PipelineConfig& pipeline) {
@@ -239,6 +262,7 @@ class PipelineReader {
                         "inputs and outputs have no signal in common", parts);
   }
 
+  const Converters converters_;
   const AgentConfig& config_;
   ConfigContext& context_;
   std::vector<Use> uses_;  // of the pipeline in work
@@ -247,8 +271,8 @@ class PipelineReader {
 
 }  // namespace
 
-std::vector<PipelineConfig> read_pipelines(const ConfigValue& section, const AgentConfig& config,
-                                           ConfigContext& context) {
+std::vector<PipelineConfig> read_pipelines(const ConfigValue& section, PluginTable plugins,
+                                           const AgentConfig& config, ConfigContext& context) {
   std::vector<PipelineConfig> pipelines;
   context.path = "pipelines";
   if (section.kind != ConfigValue::Kind::map && section.kind != ConfigValue::Kind::null) {
@@ -261,7 +285,7 @@ std::vector<PipelineConfig> read_pipelines(const ConfigValue& section, const Age
                  "join inputs and outputs by name: `logs: {inputs: [pods], outputs: [loki]}`");
     return pipelines;
   }
-  PipelineReader reader(config, context);
+  PipelineReader reader(plugins, config, context);
   for (const auto& member : section.members) {
     pipelines.push_back(reader.read(member));
   }

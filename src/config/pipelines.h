@@ -10,7 +10,7 @@ namespace tailrace::config {
 
 /// Reads the section `pipelines` and resolves every name and every signal against the components
 /// in `config`, which were read before. Components that no pipeline uses get a warning.
-std::vector<PipelineConfig> read_pipelines(const ConfigValue& section, const AgentConfig& config,
-                                           ConfigContext& context);
+std::vector<PipelineConfig> read_pipelines(const ConfigValue& section, PluginTable plugins,
+                                           const AgentConfig& config, ConfigContext& context);
 
 }  // namespace tailrace::config

@@ -220,14 +220,19 @@ RequestBody& OutputLane::part(std::string_view tenant_name, uint64_t order_hash,
 }
 
 void OutputLane::refuse(Weight weight, std::string_view reason, std::string_view example) noexcept {
-  cell_->count(cell_->refused, weight);
+  refuse(batch_->receipt, *cell_, weight, reason, example);
+}
+
+void OutputLane::refuse(Receipt* receipt, LedgerCell& cell, const Weight& weight,
+                        std::string_view reason, std::string_view example) noexcept {
+  cell.count(cell.refused, weight);
   metrics_
       .counter("output_refused_records_total",
                "Records refused for good, by us before sending or by the server, by reason.",
                {{"reason", std::string(reason)}})
       .add(weight.records);
-  if (batch_->receipt != nullptr) {
-    batch_->receipt->report(Outcome::refused, reason);
+  if (receipt != nullptr) {
+    receipt->report(Outcome::refused, reason);
   }
   log_.warn("refused",
             std::string("a record cannot be sent (") + std::string(reason) +

@@ -75,6 +75,10 @@ class OutputLane final : private Requests {
 
   /// Encodes the batch into the open requests. `tenants` collects who was written for.
   void append(const Batch& batch, LedgerCell& cell, std::vector<Tenant*>& tenants) noexcept;
+  /// Books records that were on their way here and cannot be sent, ever: counted by reason, one
+  /// example is logged, and the unit is told (`receipt` may be null).
+  void refuse(Receipt* receipt, LedgerCell& cell, const Weight& weight, std::string_view reason,
+              std::string_view example) noexcept;
   /// True when a unit of `source_bytes` fits, whatever it grows to. If not, QueueMemory::on_room
   /// calls when it may.
   bool has_room(size_t source_bytes, const std::vector<Tenant*>& tenants) noexcept;

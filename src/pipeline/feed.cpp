@@ -1,44 +1,87 @@
 #include "pipeline/feed.h"
 
-#include <algorithm>
-
 #include "delivery/test_hooks.h"
 
 namespace tailrace::pipeline {
 
 using delivery::LedgerCell;
-using delivery::Stage;
+using WaitingAt = delivery::Stage;
 
-/// Hands a batch to processor `index`, or behind the last one to the outputs.
+namespace {
+
+/// The end of the way to some outputs: what does not reach them is booked there. `receipt` is that
+/// of the batch in work.
+void count_filtered(std::span<FanOut> outputs, const Weight& weight) noexcept {
+  for (FanOut& out : outputs) {
+    out.cell->count(out.cell->filtered, weight);
+  }
+}
+void count_refused(std::span<FanOut> outputs, Receipt* receipt, const Weight& weight,
+                   std::string_view reason, std::string_view example) noexcept {
+  for (FanOut& out : outputs) {
+    out.output->refuse(receipt, *out.cell, weight, reason, example);
+  }
+}
+
+/// Behind an output's own converter.
+class ToOutput final : public Next {
+ public:
+  ToOutput(FanOut& out, Receipt* receipt) : out_(out), receipt_(receipt) {}
+  void push(Batch& batch) noexcept override {
+    out_.output->append(batch, *out_.cell, out_.tenants);
+  }
+  void filtered(Weight weight) noexcept override { count_filtered({&out_, 1}, weight); }
+  void refuse(Weight weight, std::string_view reason, std::string_view example) noexcept override {
+    count_refused({&out_, 1}, receipt_, weight, reason, example);
+  }
+
+ private:
+  FanOut& out_;
+  Receipt* receipt_;
+};
+
+}  // namespace
+
+/// Hands a batch to stage `index`, or behind the last one to the outputs.
 class Chain::Step final : public Next {
  public:
-  Step(Chain& chain, size_t index, std::span<FanOut> outputs)
-      : chain_(chain), index_(index), outputs_(outputs) {}
+  Step(Chain& chain, size_t index, std::span<FanOut> outputs, Receipt* receipt)
+      : chain_(chain), index_(index), outputs_(outputs), receipt_(receipt) {}
 
   void push(Batch& batch) noexcept override {
-    if (index_ == chain_.processors_.size()) {
+    if (index_ == chain_.stages_.size()) {
       for (FanOut& out : outputs_) {
-        out.output->append(batch, *out.cell, out.tenants);
+        if (out.converter == nullptr) {
+          out.output->append(batch, *out.cell, out.tenants);
+        } else {
+          ToOutput next(out, receipt_);
+          out.converter->convert(batch, next);
+        }
       }
       return;
     }
-    Step next(chain_, index_ + 1, outputs_);
-    chain_.processors_[index_]->process(batch, next);
-  }
-  void filtered(Weight weight) noexcept override {
-    for (FanOut& out : outputs_) {
-      out.cell->count(out.cell->filtered, weight);
+    Step next(chain_, index_ + 1, outputs_, receipt_);
+    const Stage& stage = chain_.stages_[index_];
+    if (stage.processor != nullptr) {
+      stage.processor->process(batch, next);
+    } else {
+      stage.converter->convert(batch, next);
     }
+  }
+  void filtered(Weight weight) noexcept override { count_filtered(outputs_, weight); }
+  void refuse(Weight weight, std::string_view reason, std::string_view example) noexcept override {
+    count_refused(outputs_, receipt_, weight, reason, example);
   }
 
  private:
   Chain& chain_;
   size_t index_;
   std::span<FanOut> outputs_;
+  Receipt* receipt_;
 };
 
 void Chain::run(Batch& batch, std::span<FanOut> outputs) noexcept {
-  Step(*this, 0, outputs).push(batch);
+  Step(*this, 0, outputs, batch.receipt).push(batch);
 }
 
 EngineFeed::EngineFeed(Lane& lane, Metrics& metrics)
@@ -57,7 +100,9 @@ void EngineFeed::add_pipeline(Signal signal, Chain& chain, std::vector<FanOut> o
 size_t EngineFeed::copies_to(const delivery::OutputLane& output) const noexcept {
   size_t copies = 0;
   for (const Branch& branch : branches_) {
-    copies += static_cast<size_t>(std::ranges::count(branch.outputs, &output, &FanOut::output));
+    for (const FanOut& out : branch.outputs) {
+      copies += out.output == &output ? out.growth : 0;
+    }
   }
   return copies;
 }
@@ -103,7 +148,7 @@ void EngineFeed::book(Branch& branch, const Weight& weight, const Weight& from_c
   for (FanOut& out : branch.outputs) {
     LedgerCell& cell = *out.cell;
     if (from_carry != Weight{}) {
-      cell.waiting[static_cast<size_t>(Stage::carried)].subtract(from_carry);
+      cell.waiting[static_cast<size_t>(WaitingAt::carried)].subtract(from_carry);
     }
     cell.count(cell.taken, weight - from_carry);
   }
@@ -135,7 +180,7 @@ void EngineFeed::push(Batch& batch) noexcept {
   for (Branch& branch : branches_) {
     if (branch.signal == signal) {
       // Processors edit the views, so every pipeline but the last works on a copy of them.
-      const bool needs_copy = --takers > 0 && !branch.chain->empty();
+      const bool needs_copy = --takers > 0 && branch.chain->edits_its_batch();
       branch.chain->run(needs_copy ? *batch.copy_views(lane_.arena()) : batch, branch.outputs);
     }
   }
@@ -145,7 +190,7 @@ void EngineFeed::carry(Weight weight) noexcept {
   count_taken(weight);
   for_each_cell([&](LedgerCell& cell) {
     cell.count(cell.taken, weight);
-    cell.count(cell.waiting[static_cast<size_t>(Stage::carried)], weight);
+    cell.count(cell.waiting[static_cast<size_t>(WaitingAt::carried)], weight);
   });
 }
 
@@ -169,7 +214,7 @@ void EngineFeed::lost(Weight weight, std::string_view reason, bool carried) noex
       .add(weight.records);
   if (carried) {
     for_each_cell([&](LedgerCell& cell) {
-      cell.waiting[static_cast<size_t>(Stage::carried)].subtract(weight);
+      cell.waiting[static_cast<size_t>(WaitingAt::carried)].subtract(weight);
       cell.count(cell.dropped, weight);
     });
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tailrace/converter.h"
 #include "tailrace/input.h"
 #include "tailrace/processor.h"
 
@@ -16,21 +17,33 @@ namespace tailrace::pipeline {
 struct FanOut {
   delivery::OutputLane* output = nullptr;
   delivery::LedgerCell* cell = nullptr;
+  Converter* converter = nullptr;  ///< Where the output takes another form than the pipeline gives.
+  size_t growth = 1;               ///< What conversions on the way may make of a byte.
   std::vector<delivery::Tenant*> tenants;  ///< Written for by the unit in work.
 };
 
-/// The processors of one pipeline on one lane, in order.
+/// A station of a pipeline: one of the two is set.
+struct Stage {
+  Processor* processor = nullptr;
+  Converter* converter = nullptr;
+};
+
+/// What batches of one form pass in one pipeline on one lane, in order: the pipeline's processors,
+/// and the converters that this form needs between them. Pipelines whose inputs give several forms
+/// have several of them, with the same processors.
 class Chain {
  public:
-  explicit Chain(std::vector<std::unique_ptr<Processor>> processors)
-      : processors_(std::move(processors)) {}
-  bool empty() const noexcept { return processors_.empty(); }
+  explicit Chain(std::vector<Stage> stages) : stages_(std::move(stages)) {}
+  /// True when the first that comes along edits the batch that it is given.
+  bool edits_its_batch() const noexcept {
+    return !stages_.empty() && stages_.front().processor != nullptr;
+  }
   /// Runs the batch through all of them and on to the outputs.
   void run(Batch& batch, std::span<FanOut> outputs) noexcept;
 
  private:
   class Step;
-  std::vector<std::unique_ptr<Processor>> processors_;
+  std::vector<Stage> stages_;
 };
 
 /// The door of one input on one lane to all pipelines that it feeds.
@@ -56,7 +69,8 @@ class EngineFeed final : public Feed {
     Chain* chain;
     std::vector<FanOut> outputs;
   };
-  /// How often a unit may be written to this output: once for each pipeline that ends in it.
+  /// How many times its size a unit may be written to this output: once for each pipeline that ends
+  /// in it, and more where it is converted.
   size_t copies_to(const delivery::OutputLane& output) const noexcept;
   /// Books records as taken from the source, or out of what was carried.
   void book(Branch& branch, const Weight& weight, const Weight& from_carry) noexcept;

@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopPoll{10};
 
-MetricLabels component_labels(ComponentKind kind, const config::ComponentConfig& component) {
-  return {{"component", component.name},
-          {"component_kind", to_string(kind)},
-          {"type", std::string(component.plugin->name)}};
+MetricLabels component_labels(ComponentKind kind, const std::string& name,
+                              const PluginDescriptor& plugin) {
+  return {
+      {"component", name}, {"component_kind", to_string(kind)}, {"type", std::string(plugin.name)}};
 }
 
 }  // namespace
@@ -24,8 +24,9 @@ class LaneEngine::InputHost final : public InputContext, private Checkpoints {
   InputHost(LaneEngine& engine, const config::ComponentConfig& component)
       : engine_(engine),
         component_(component),
-        metrics_(engine.shared_.registry.scope(engine.lane_.id(),
-                                               component_labels(ComponentKind::input, component))),
+        metrics_(engine.shared_.registry.scope(
+            engine.lane_.id(),
+            component_labels(ComponentKind::input, component.name, *component.plugin))),
         log_name_("input." + component.name),
         log_(log_name_),
         feed_(engine.lane_, metrics_) {
@@ -121,8 +122,9 @@ struct LaneEngine::OutputHost final : OutputContext {
   OutputHost(LaneEngine& engine, const config::ComponentConfig& component)
       : engine(engine),
         component(component),
-        metrics_(engine.shared_.registry.scope(engine.lane_.id(),
-                                               component_labels(ComponentKind::output, component))),
+        metrics_(engine.shared_.registry.scope(
+            engine.lane_.id(),
+            component_labels(ComponentKind::output, component.name, *component.plugin))),
         log_name("output." + component.name),
         log_(log_name) {}
 
@@ -161,31 +163,47 @@ struct LaneEngine::OutputHost final : OutputContext {
   std::unique_ptr<delivery::OutputLane> lane_output;
 };
 
-class LaneEngine::ProcessorHost final : public ProcessorContext {
+/// A processor of one pipeline or a converter of one edge.
+class LaneEngine::StageHost final : public ProcessorContext {
  public:
-  ProcessorHost(LaneEngine& engine, const config::ComponentConfig& component)
+  /// `name` is what the config calls it, or whom it works for.
+  StageHost(LaneEngine& engine, const PluginDescriptor& plugin, const std::string& name)
       : engine_(engine),
-        component_(component),
-        metrics_(engine.shared_.registry.scope(
-            engine.lane_.id(), component_labels(ComponentKind::processor, component))),
-        log_name_("processor." + component.name),
+        name_(name),
+        metrics_(engine.shared_.registry.scope(engine.lane_.id(),
+                                               component_labels(plugin.kind, name, plugin))),
+        log_name_(std::string(to_string(plugin.kind)) + "." +
+                  (plugin.kind == ComponentKind::converter ? std::string(plugin.name) + "." : "") +
+                  name),
         log_(log_name_) {}
 
-  Result<std::unique_ptr<Processor>> make() {
-    return component_.plugin->make_processor(component_.config, *this);
-  }
-
-  const std::string& name() const noexcept override { return component_.name; }
+  const std::string& name() const noexcept override { return name_; }
   Lane& lane() noexcept override { return engine_.lane_; }
   Metrics& metrics() noexcept override { return metrics_; }
   const Log& log() noexcept override { return log_; }
+  const std::string& log_name() const noexcept { return log_name_; }
+
+  std::unique_ptr<Processor> processor;
+  std::unique_ptr<Converter> converter;
 
  private:
   LaneEngine& engine_;
-  const config::ComponentConfig& component_;
+  const std::string name_;
   Metrics& metrics_;
-  std::string log_name_;
+  const std::string log_name_;
   Log log_;
+};
+
+/// How batches of one form go through one pipeline.
+struct LaneEngine::Route {
+  /// The end of it: an output, its converter, and what all converters on the way may make of a
+  /// byte.
+  struct End {
+    Converter* converter;
+    size_t growth;
+  };
+  std::unique_ptr<Chain> chain;
+  std::vector<End> ends;  // one for each output of the pipeline
 };
 
 LaneEngine::LaneEngine(Lane& lane, EngineShared& shared)
@@ -228,22 +246,74 @@ Status LaneEngine::build_outputs() {
 
 Status LaneEngine::build_pipelines() {
   for (const config::PipelineConfig& pipeline : shared_.config.pipelines) {
-    std::vector<std::unique_ptr<Processor>> processors;
+    std::vector<Processor*> processors;
     for (const std::string& name : pipeline.processors) {
       const auto component =
           std::ranges::find(shared_.config.processors, name, &config::ComponentConfig::name);
       TR_CHECK(component != shared_.config.processors.end());
-      auto host = std::make_unique<ProcessorHost>(*this, *component);
-      auto made = host->make();
+      auto host = std::make_unique<StageHost>(*this, *component->plugin, name);
+      auto made = component->plugin->make_processor(component->config, *host);
       if (!made) {
-        return fail(made.error().code, "processor." + name + ": " + made.error().message);
+        return fail(made.error().code, host->log_name() + ": " + made.error().message);
       }
-      processors.push_back(std::move(*made));
-      processors_.push_back(std::move(host));
+      host->processor = std::move(*made);
+      processors.push_back(host->processor.get());
+      stages_.push_back(std::move(host));
     }
-    chains_.emplace(pipeline.name, std::make_unique<Chain>(std::move(processors)));
+    for (const config::RouteConfig& route : pipeline.routes) {
+      if (Status built = build_route(pipeline, route, processors); !built) {
+        return built;
+      }
+    }
   }
   return {};
+}
+
+Status LaneEngine::build_route(const config::PipelineConfig& pipeline,
+                               const config::RouteConfig& plan,
+                               const std::vector<Processor*>& processors) {
+  auto route = std::make_unique<Route>();
+  std::vector<Stage> stages;
+  size_t growth = 1;
+  for (size_t i = 0; i < processors.size(); ++i) {
+    if (const config::ConversionConfig& conversion = plan.to_processors.at(i);
+        conversion.plugin != nullptr) {
+      auto converter = make_converter(conversion, pipeline.name);
+      if (!converter) {
+        return tl::unexpected<Error>(converter.error());
+      }
+      stages.push_back({.processor = nullptr, .converter = *converter});
+      growth *= conversion.plugin->growth;
+    }
+    stages.push_back({.processor = processors[i], .converter = nullptr});
+  }
+  for (size_t i = 0; i < pipeline.outputs.size(); ++i) {
+    Route::End& end = route->ends.emplace_back(Route::End{nullptr, growth});
+    if (const config::ConversionConfig& conversion = plan.to_outputs.at(i);
+        conversion.plugin != nullptr) {
+      auto converter = make_converter(conversion, pipeline.outputs[i]);
+      if (!converter) {
+        return tl::unexpected<Error>(converter.error());
+      }
+      end.converter = *converter;
+      end.growth *= conversion.plugin->growth;
+    }
+  }
+  route->chain = std::make_unique<Chain>(std::move(stages));
+  routes_.emplace(&plan, std::move(route));
+  return {};
+}
+
+Result<Converter*> LaneEngine::make_converter(const config::ConversionConfig& conversion,
+                                              const std::string& owner) {
+  auto host = std::make_unique<StageHost>(*this, *conversion.plugin, owner);
+  auto made = conversion.plugin->make_converter(conversion.config, *host);
+  if (!made) {
+    return fail(made.error().code, host->log_name() + ": " + made.error().message);
+  }
+  host->converter = std::move(*made);
+  stages_.push_back(std::move(host));
+  return stages_.back()->converter.get();
 }
 
 Status LaneEngine::build_inputs() {
@@ -254,14 +324,21 @@ Status LaneEngine::build_inputs() {
       if (std::ranges::find(pipeline.inputs, component.name) == pipeline.inputs.end()) {
         continue;
       }
+      const auto plan =
+          std::ranges::find(pipeline.routes, config::form_given(*component.plugin, pipeline.signal),
+                            &config::RouteConfig::form);
+      TR_CHECK(plan != pipeline.routes.end());
+      const Route& route = *routes_.at(&*plan);
       std::vector<FanOut> outputs;
-      for (const std::string& name : pipeline.outputs) {
+      for (size_t i = 0; i < pipeline.outputs.size(); ++i) {
+        const std::string& name = pipeline.outputs[i];
         outputs.push_back({outputs_.at(name)->lane_output.get(),
                            &ledger_.cell(component.name, pipeline.name, name),
+                           route.ends[i].converter,
+                           route.ends[i].growth,
                            {}});
       }
-      host->engine_feed().add_pipeline(pipeline.signal, *chains_.at(pipeline.name),
-                                       std::move(outputs));
+      host->engine_feed().add_pipeline(pipeline.signal, *route.chain, std::move(outputs));
       used = true;
     }
     if (!used) {

@@ -42,10 +42,15 @@ class LaneEngine {
  private:
   class InputHost;
   struct OutputHost;
-  class ProcessorHost;
+  struct Route;
+  class StageHost;
 
   Status build_outputs();
   Status build_pipelines();
+  Status build_route(const config::PipelineConfig& pipeline, const config::RouteConfig& plan,
+                     const std::vector<Processor*>& processors);
+  Result<Converter*> make_converter(const config::ConversionConfig& conversion,
+                                    const std::string& owner);
   Status build_inputs();
   void wake_starved();
   void input_finished();
@@ -56,8 +61,8 @@ class LaneEngine {
   EngineShared& shared_;
   delivery::Ledger ledger_;
   std::map<std::string, std::unique_ptr<OutputHost>> outputs_;
-  std::vector<std::unique_ptr<ProcessorHost>> processors_;
-  std::map<std::string, std::unique_ptr<Chain>> chains_;  // by pipeline
+  std::vector<std::unique_ptr<StageHost>> stages_;
+  std::map<const config::RouteConfig*, std::unique_ptr<Route>> routes_;
   std::vector<std::unique_ptr<InputHost>> inputs_;
   size_t inputs_unfinished_ = 0;
   std::function<void()> on_finished_;

@@ -1,4 +1,4 @@
-// PluginHarness: processors.
+// PluginHarness: processors and converters.
 
 #include <cstring>
 
@@ -56,6 +56,10 @@ class Sink final : public Next {
     text += describe_(batch) + "--\n";
   }
   void filtered(Weight weight) noexcept override { left_out += weight; }
+  void refuse(Weight weight, std::string_view reason, std::string_view) noexcept override {
+    left_out += weight;
+    text += "refused: " + std::string(reason) + "\n";
+  }
 
   std::string text;
   Weight pushed;
@@ -77,12 +81,41 @@ class Sink final : public Next {
   const Receipt& receipt_;
 };
 
+/// What is tried: a processor, or a converter.
+class Subject {
+ public:
+  Subject(const PluginDescriptor& plugin, const std::shared_ptr<void>& options) {
+    if (plugin.kind == ComponentKind::processor) {
+      auto made = plugin.make_processor(options, host);
+      REQUIRE(made);
+      processor_ = std::move(*made);
+    } else {
+      auto made = plugin.make_converter(options, host);
+      REQUIRE(made);
+      converter_ = std::move(*made);
+    }
+  }
+  void run(Batch& batch, Next& next) noexcept {
+    if (processor_ != nullptr) {
+      processor_->process(batch, next);
+    } else {
+      converter_->convert(batch, next);
+    }
+  }
+
+  Host host;
+
+ private:
+  std::unique_ptr<Processor> processor_;
+  std::unique_ptr<Converter> converter_;
+};
+
 /// Runs one sample as one unit and checks what must always hold. Gives what came out, as text.
-std::string run(Host& host, Processor& processor, const Sample& sample, const Describe& describe) {
+std::string run(Subject& subject, const Sample& sample, const Describe& describe) {
   INFO("sample " << sample.name);
   std::string out;
-  host.lane().arena().reset();
-  sample.with(host.lane(), [&](Batch& batch) {
+  subject.host.lane().arena().reset();
+  sample.with(subject.host.lane(), [&](Batch& batch) {
     const auto* logs = batch_cast<LogBatch>(batch);
     const bool had_records = logs == nullptr || logs->size > 0;
     UnitReceipt receipt;
@@ -97,7 +130,7 @@ std::string run(Host& host, Processor& processor, const Sample& sample, const De
       }
     }
     Sink sink(describe, receipt);
-    processor.process(batch, sink);
+    subject.run(batch, sink);
     CHECK(sink.pushed + sink.left_out == before);
     CHECK(!sink.lost_receipt);
     CHECK(!(had_records && sink.empty_batch));
@@ -113,24 +146,32 @@ std::string run(Host& host, Processor& processor, const Sample& sample, const De
 
 void PluginHarness::check_processor(const Samples& samples, const Describe& describe) const {
   REQUIRE((plugin_.kind == ComponentKind::processor));
+  check_batches(samples, describe);
+}
+
+void PluginHarness::check_converter(const Samples& samples, const Describe& describe) const {
+  REQUIRE((plugin_.kind == ComponentKind::converter));
+  REQUIRE(plugin_.forms.size() == 1);
+  CHECK((plugin_.converts_from->signal == plugin_.forms[0]->signal));
+  CHECK(plugin_.growth >= 1);
+  check_batches(samples, describe);
+}
+
+void PluginHarness::check_batches(const Samples& samples, const Describe& describe) const {
   const auto options = config();
-  Host first_host;
-  auto first = plugin_.make_processor(options, first_host);
-  REQUIRE(first);
+  Subject first(plugin_, options);
   std::vector<std::string> results;
   for (const Sample& sample : samples) {
-    results.push_back(run(first_host, **first, sample, describe));
+    results.push_back(run(first, sample, describe));
   }
   // The same records at another time, after other records, on a new instance: the same result.
-  first_host.lane().advance(std::chrono::hours(1));
-  Host second_host;
-  second_host.lane().advance(std::chrono::hours(50));
-  auto second = plugin_.make_processor(options, second_host);
-  REQUIRE(second);
+  first.host.lane().advance(std::chrono::hours(1));
+  Subject second(plugin_, options);
+  second.host.lane().advance(std::chrono::hours(50));
   for (size_t i = samples.size(); i-- > 0;) {
     INFO("sample " << samples[i].name);
-    CHECK(run(first_host, **first, samples[i], describe) == results[i]);
-    CHECK(run(second_host, **second, samples[i], describe) == results[i]);
+    CHECK(run(first, samples[i], describe) == results[i]);
+    CHECK(run(second, samples[i], describe) == results[i]);
   }
 }
 

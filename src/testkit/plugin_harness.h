@@ -85,6 +85,9 @@ class PluginHarness {
   /// same whatever came before and whatever the time is.
   void check_processor(const Samples& samples = log_samples(),
                        const Describe& describe = describe_logs) const;
+  /// The same of a converter; `samples` are of the form that it converts, `describe` knows the one
+  /// that it gives.
+  void check_converter(const Samples& samples, const Describe& describe) const;
   /// Parts and weights, ranges, determinism, answers, rework, and delivery on the engine's queue:
   /// at once, after retries, in pieces, from the spool, refused.
   void check_output(const OutputSubject& subject) const;
@@ -94,6 +97,7 @@ class PluginHarness {
 
  private:
   std::shared_ptr<void> config() const;
+  void check_batches(const Samples& samples, const Describe& describe) const;
 
   const PluginDescriptor& plugin_;
   const std::string options_;

@@ -31,6 +31,9 @@ class Collector final : public Next {
     }
   }
   void filtered(Weight weight) noexcept override { dropped += weight; }
+  void refuse(Weight weight, std::string_view, std::string_view) noexcept override {
+    dropped += weight;
+  }
 
   std::vector<LogRecord> records;
   Weight pushed;

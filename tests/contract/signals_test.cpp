@@ -72,9 +72,11 @@ class Mixed final : public Input {
   InputContext& context_;
 };
 
+constexpr const BatchType* kForms[] = {&contract::RowBatch::kType, &contract::OpaqueBatch::kType};
 constexpr Signal kBoth[] = {Signal::metrics, Signal::traces};
 const PluginDescriptor kMixed = define_input<Mixed, NoOptions>(
-    {.name = "mixed", .summary = "Rows and messages.", .signals = kBoth}, no_options);
+    {.name = "mixed", .summary = "Rows and messages.", .signals = kBoth, .forms = kForms},
+    no_options);
 const PluginDescriptor* const kTable[] = {&kMixed, &contract::outputs_rows_plugin,
                                           &contract::outputs_opaque_plugin};
 

@@ -82,6 +82,7 @@ namespace tailrace {
 
 namespace {
 constexpr Signal kSignals[] = {Signal::logs, Signal::metrics, Signal::traces};
+constexpr const BatchType* kForms[] = {&kAnyForm};
 }  // namespace
 
 extern const PluginDescriptor outputs_null_plugin =
@@ -89,7 +90,8 @@ extern const PluginDescriptor outputs_null_plugin =
         {.name = "null",
          .summary = "Takes everything and keeps nothing; for tests and measurements.",
          .signals = kSignals,
-         .stability = Stability::stable},
+         .stability = Stability::stable,
+         .forms = kForms},
         outputs::null::null_schema);
 
 }  // namespace tailrace

@@ -86,6 +86,7 @@ TEST_CASE("labels: the result is the same interned set for every batch of a stre
   struct Last final : Next {
     void push(Batch& batch) noexcept override { labels = batch_cast<LogBatch>(batch)->labels; }
     void filtered(Weight) noexcept override {}
+    void refuse(Weight, std::string_view, std::string_view) noexcept override {}
     const Labels* labels = nullptr;
   } last;
   for (int i = 0; i < 2; ++i) {
