@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -181,10 +182,15 @@ class MetricBatch final : public Batch {
   std::span<const HistogramRow> histograms;
   std::span<const ExemplarRow> exemplars;
   uint64_t source_bytes = 0;  ///< Of the whole batch, comments and framing included.
+  /// Source records of the whole batch, where they are not its records() (what was one data point
+  /// may be many rows).
+  std::optional<uint64_t> source_records;
 
   /// Rows and histograms count as records; exemplars travel with their series.
   uint32_t records() const noexcept { return size + static_cast<uint32_t>(histograms.size()); }
-  Weight weight() const noexcept override { return {records(), source_bytes}; }
+  Weight weight() const noexcept override {
+    return {source_records.value_or(records()), source_bytes};
+  }
   /// The weight of records [first, last), histograms being counted behind the rows. Pieces that
   /// cover the batch sum up to weight().
   Weight weight_of(uint32_t first, uint32_t last) const noexcept;

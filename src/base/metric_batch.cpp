@@ -76,8 +76,8 @@ Weight MetricBatch::weight_of(uint32_t first, uint32_t last) const noexcept {
     return {};
   }
   // Rounded down at both ends, so that neighbours share a border.
-  const auto until = [&](uint64_t index) { return source_bytes * index / all; };
-  return {last - first, until(last) - until(first)};
+  const auto share = [&](uint64_t of) { return of * last / all - of * first / all; };
+  return {share(weight().records), share(source_bytes)};
 }
 
 Batch* MetricBatch::copy_views(Arena& arena) const {

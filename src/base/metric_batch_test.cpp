@@ -46,11 +46,18 @@ TEST_CASE("MetricBatch: pieces weigh what the whole weighs") {
   MetricBatch batch;
   batch.size = 7;
   batch.source_bytes = 1000;
-  Weight sum;
-  for (uint32_t i = 0; i < 7; i += 2) {
-    sum += batch.weight_of(i, std::min(i + 2, 7U));
-  }
-  CHECK(sum == batch.weight());
+  const auto sum_of_pieces = [&] {
+    Weight sum;
+    for (uint32_t i = 0; i < 7; i += 2) {
+      sum += batch.weight_of(i, std::min(i + 2, 7U));
+    }
+    return sum;
+  };
+  CHECK(batch.weight() == Weight{7, 1000});
+  CHECK(sum_of_pieces() == batch.weight());
+  batch.source_records = 3;
+  CHECK(batch.weight() == Weight{3, 1000});
+  CHECK(sum_of_pieces() == batch.weight());
   CHECK(MetricBatch().weight_of(0, 0) == Weight{});
 }
 
