@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tailrace/check.h"
+#include "tailrace/partial_receipt.h"
 
 #include "delivery/output_lane.h"
 #include "delivery/test_hooks.h"
@@ -52,6 +53,23 @@ uint64_t records_of(const SealedRequest& request) {
     records += part.holding.weight().records;
   }
   return records;
+}
+
+/// Tells the sources of a request of which some records were refused. Which ones is not told: the
+/// first ones stand for them, as in the books.
+void tell_partly(const SealedRequest& request, const Answer& answer) {
+  const bool alone = std::ranges::all_of(request.parts, [&](const Part& part) {
+    return part.receipt.get() == request.parts.front().receipt.get();
+  });
+  uint64_t left = answer.refused;
+  for (const Part& part : request.parts) {
+    const uint64_t refused = std::min(left, part.holding.weight().records);
+    left -= refused;
+    if (part.receipt && refused > 0) {
+      report_partly(*part.receipt.get(), refused, alone,
+                    answer.detail.empty() ? answer.reason : answer.detail);
+    }
+  }
 }
 
 }  // namespace
@@ -231,6 +249,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
         log_.error("refused", fmt::format("{} of {} records were refused for good by the server: "
                                           "{}",
                                           answer.refused, records_of(request), answer.detail));
+        tell_partly(request, answer);
       }
       finish(request, Outcome::settled, answer.reason, answer.refused);
       break;
@@ -326,9 +345,6 @@ void OutputLane::finish(SealedRequest& request, Outcome outcome, const std::stri
       if (refused > 0) {
         part.holding.split({refused, weight.bytes * refused / weight.records}).refuse();
         gone += refused;
-        if (part.receipt) {
-          part.receipt->report(Outcome::refused, reason);
-        }
       }
       delivered_records_.add(weight.records - refused);
       body_bytes_.add(part.holding.weight().bytes);
@@ -446,7 +462,7 @@ void OutputLane::replace(SealedRequest& request, Rework rework, const std::strin
     Part& whole = request.parts.at(refused.origin);
     whole.holding.split(refused.weight).refuse();
     if (whole.receipt) {
-      whole.receipt->report(Outcome::refused, refused.reason);
+      report_partly(*whole.receipt.get(), refused.weight.records, true, refused.reason);
     }
     request.receipts->report(Outcome::refused, refused.reason);
     metrics_

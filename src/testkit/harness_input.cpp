@@ -45,8 +45,9 @@ class Scene {
                       more);
     return fmt::format(
         "agent: {{lanes: {}}}\ninputs:\n  in:\n    type: {}\n{}outputs:\n  out: {}\n"
-        "pipelines:\n  p: {{inputs: [in], outputs: [out]}}\n",
-        lanes, plugin_.name, options_, output);
+        "pipelines:\n  p: {{{}inputs: [in], outputs: [out]}}\n",
+        lanes, plugin_.name, options_, output,
+        subject_.signal ? fmt::format("signal: {}, ", to_string(*subject_.signal)) : "");
   }
 
  private:

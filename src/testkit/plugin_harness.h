@@ -45,6 +45,8 @@ struct InputSubject {
   /// what else the config needs).
   std::string output = "{type: words, url: \"http://out/\"}";
   std::vector<const PluginDescriptor*> others;
+  /// The pipeline's, where input and output share more than one.
+  std::optional<Signal> signal;
   /// Makes the source as it was before anything was produced; each part of the check begins so.
   std::function<void()> reset = [] {};
   /// What the input's own calls are answered (pages that it fetches); nothing = not its call.

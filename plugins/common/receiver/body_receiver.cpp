@@ -33,13 +33,13 @@ std::string_view reason_of(int status) {
 
 }  // namespace
 
-BodyReceiver::BodyReceiver(const ReceiverConfig& config, InputContext& context)
+BodyReceiver::BodyReceiver(const BodyConfig& config, InputContext& context)
     : config_(config),
       context_(context),
       replies_(std::make_shared<ReplyBook>(
           context.lane(), config_.reply_timeout,
           [this](HttpExchange& exchange, const Reply& answer) {
-            if (answer.status == 204) {
+            if (answer.status < 400) {
               reply(exchange, answer);
             } else {
               refuse(exchange, answer, answer.status == 400 ? "refused_by_output" : "not_settled");
@@ -54,21 +54,31 @@ BodyReceiver::BodyReceiver(const ReceiverConfig& config, InputContext& context)
                                               "Memory reserved for bodies on their way in.")) {}
 
 Status BodyReceiver::open() {
+  return serve(*listen_);
+}
+
+Status BodyReceiver::serve(const ListenConfig& door) {
   HttpServerConfig server;
-  server.listen = config_.listen;
-  server.tls = config_.tls;
-  server.max_connections = config_.max_connections;
-  server.idle_timeout = config_.idle_timeout;
-  auto made = context_.http_server(server, *this);
+  server.listen = door.listen;
+  server.tls = door.tls;
+  server.max_connections = door.max_connections;
+  server.idle_timeout = door.idle_timeout;
+  return add_door(door.listen, context_.http_server(server, *this));
+}
+
+Status BodyReceiver::serve(const GrpcServerConfig& door) {
+  return add_door(door.listen, context_.grpc_server(door, *this));
+}
+
+Status BodyReceiver::add_door(const std::string& listen, Result<std::unique_ptr<HttpServer>> made) {
   if (!made) {
     return tl::unexpected(made.error());
   }
-  server_ = std::move(*made);
+  const Door& door = doors_.emplace_back(Door{listen, std::move(*made)});
   if (context_.lane().id() == 0) {  // all lanes share the port
-    const std::string& listen = config_.listen;
-    context_.log().info(
-        "listening",
-        fmt::format("listening on {}:{}", listen.substr(0, listen.rfind(':')), server_->port()));
+    context_.log().info("listening",
+                        fmt::format("listening on {}:{}", listen.substr(0, listen.rfind(':')),
+                                    door.server->port()));
   }
   return {};
 }
@@ -81,14 +91,17 @@ void BodyReceiver::start() {
 
 void BodyReceiver::stop() {
   stopping_ = true;
-  if (server_ != nullptr) {
-    server_->quiesce();
+  for (const Door& door : doors_) {
+    door.server->quiesce();
   }
 }
 
 std::vector<SourceStatus> BodyReceiver::sources() const {
   SourceStatus status;
-  status.name = fmt::format("{} (port {})", config_.listen, server_ ? server_->port() : 0);
+  for (const Door& door : doors_) {
+    status.name += fmt::format("{}{} (port {})", status.name.empty() ? "" : ", ", door.listen,
+                               door.server->port());
+  }
   status.position = taken_bytes_;
   status.size = taken_bytes_;
   status.waiting_bytes = replies_->unsettled_bytes();
@@ -108,6 +121,9 @@ void BodyReceiver::update_gauges() {
 
 uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
   const HttpRequestHead& head = exchange->head();
+  if (answers_itself(*exchange)) {
+    return 0;
+  }
   if (is_ready_path(head.path)) {
     reply(*exchange, {stopping_ ? 503 : 200, stopping_ ? "stopping" : "ready"});
     return 0;
@@ -207,18 +223,22 @@ void BodyReceiver::reply(HttpExchange& exchange, Reply answer) {
   counter->increment();
   Headers headers =
       answer.status >= 400 ? error_headers(exchange.head()) : std::move(answer.headers);
-  std::string text;
-  if (!answer.text.empty()) {
-    headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
-    text = std::move(answer.text) + "\n";
-  }
   if (answer.again) {
     headers.emplace_back("Retry-After", kRetryAfterSeconds);
   }
   if (answer.status == 405) {
     headers.emplace_back("Allow", "POST");
   }
-  exchange.reply(answer.status, std::move(headers), std::move(text));
+  send(exchange, answer, std::move(headers));
+}
+
+void BodyReceiver::send(HttpExchange& exchange, const Reply& answer, Headers headers) {
+  std::string body;
+  if (!answer.text.empty()) {
+    headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+    body = answer.text + "\n";
+  }
+  exchange.reply(answer.status, std::move(headers), std::move(body));
 }
 
 void BodyReceiver::refuse(HttpExchange& exchange, Reply answer, std::string_view reason) {

@@ -17,8 +17,9 @@
 
 namespace tailrace::common::receiver {
 
-/// An input that takes bodies over HTTP: listens, reserves memory and asks for credit before a body
-/// is read, answers, counts. What a body is and what becomes of it is the derived class's.
+/// An input that takes bodies over HTTP (or gRPC, whose calls look alike): listens, reserves memory
+/// and asks for credit before a body is read, answers, counts. What a body is and what becomes of
+/// it is the derived class's.
 ///
 /// Lifetime: a body is held (and its memory reserved) until it is pushed, then only its receipt. A
 ///           derived class calls close() in its destructor: clients that wait are answered by it.
@@ -26,7 +27,12 @@ namespace tailrace::common::receiver {
 class BodyReceiver : public Input, private HttpHandler {
  public:
   /// `config` outlives the object.
-  BodyReceiver(const ReceiverConfig& config, InputContext& context);
+  BodyReceiver(const ReceiverConfig& config, InputContext& context)
+      : BodyReceiver(static_cast<const BodyConfig&>(config), context) {
+    listen_ = &config;
+  }
+  /// A derived class that listens in its own open(), by serve().
+  BodyReceiver(const BodyConfig& config, InputContext& context);
 
   Status open() override;
   void start() override;
@@ -38,6 +44,9 @@ class BodyReceiver : public Input, private HttpHandler {
 
  protected:
   using ExchangePtr = std::shared_ptr<HttpExchange>;
+
+  Status serve(const ListenConfig& door);
+  Status serve(const GrpcServerConfig& door);
 
   /// Paths of GET that tell a client whether we are there.
   virtual bool is_ready_path(std::string_view path) const = 0;
@@ -54,6 +63,10 @@ class BodyReceiver : public Input, private HttpHandler {
   virtual void release_scratch() = 0;
   /// The status that tells a client of an error.
   virtual int status_of(ErrorCode code) const;
+  /// Answers a request that is neither a body nor a question whether we are there.
+  virtual bool answers_itself(HttpExchange&) { return false; }
+  /// Hands an answer to the exchange. By itself: as a text.
+  virtual void send(HttpExchange& exchange, const Reply& answer, Headers headers);
   /// Further headers of an answer from 400 on.
   virtual Headers error_headers(const HttpRequestHead&) const { return {}; }
 
@@ -77,7 +90,15 @@ class BodyReceiver : public Input, private HttpHandler {
   void on_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size) override;
   void on_end(const ExchangePtr& exchange) override;
 
-  const ReceiverConfig& config_;
+  /// A place that is listened on.
+  struct Door {
+    std::string listen;
+    std::unique_ptr<HttpServer> server;
+  };
+  Status add_door(const std::string& listen, Result<std::unique_ptr<HttpServer>> made);
+
+  const BodyConfig& config_;
+  const ListenConfig* listen_ = nullptr;
   InputContext& context_;
   /// Bodies on their way in: what was reserved for them.
   std::unordered_map<const HttpExchange*, Reservation> incoming_;
@@ -90,7 +111,7 @@ class BodyReceiver : public Input, private HttpHandler {
   std::map<int, Counter*> replied_;
   Gauge& waiting_gauge_;
   Gauge& incoming_gauge_;
-  std::unique_ptr<HttpServer> server_;  // goes first: its end ends all exchanges
+  std::vector<Door> doors_;  // go first: their end ends all exchanges
 };
 
 }  // namespace tailrace::common::receiver

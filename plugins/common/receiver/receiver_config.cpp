@@ -4,7 +4,7 @@
 
 namespace tailrace::common::receiver {
 
-void ReceiverConfig::validate(const ConfigValue& at, ConfigContext& context) const {
+void BodyConfig::validate(const ConfigValue& at, ConfigContext& context) const {
   if (max_decompressed_size && *max_decompressed_size < max_body_size) {
     context.fail(at, "max_decompressed_size is smaller than max_body_size");
   }

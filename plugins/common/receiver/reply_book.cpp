@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "tailrace/partial_receipt.h"
+
 namespace tailrace::common::receiver {
 
-class ReplyBook::PendingReply final : public Receipt {
+class ReplyBook::PendingReply final : public PartialReceipt {
  public:
   PendingReply(std::shared_ptr<ReplyBook> book, std::shared_ptr<HttpExchange> exchange,
                int64_t deadline_ns, size_t body_bytes, Reply settled)
-      : Receipt(/*awaited=*/true, /*rereadable=*/false),
+      : PartialReceipt(/*awaited=*/true, /*rereadable=*/false),
         book_(std::move(book)),
         exchange_(std::move(exchange)),
         deadline_ns_(deadline_ns),
@@ -26,6 +28,14 @@ class ReplyBook::PendingReply final : public Receipt {
   friend class ReplyBook;
 
   void on_worse(Outcome, std::string_view reason) noexcept override { reason_ = reason; }
+  void refused_partly(uint64_t records, bool alone, std::string_view reason) noexcept override {
+    if (!settled_.tells_rejected) {
+      report(Outcome::refused, reason);
+    } else if (alone) {  // else it is not known whose records they are, and the books have them
+      settled_.rejected += records;
+      settled_.text = reason;
+    }
+  }
   void released(Outcome worst) noexcept override {
     book_->unsettled_bytes_ -= body_bytes_;
     switch (worst) {

@@ -17,8 +17,10 @@ namespace tailrace::common::receiver {
 struct Reply {
   int status = 204;
   std::string text;
-  bool again = false;    ///< Send it again: with Retry-After.
-  Headers headers = {};  ///< Further ones.
+  bool again = false;           ///< Send it again: with Retry-After.
+  uint64_t rejected = 0;        ///< Records that were refused while the rest was taken.
+  bool tells_rejected = false;  ///< The client can be told of them; else such a body is refused.
+  Headers headers = {};         ///< Further ones.
 };
 
 /// Clients that wait for the outcome of their bodies. Each is answered once: when its receipt is

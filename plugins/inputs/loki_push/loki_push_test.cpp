@@ -84,14 +84,18 @@ TEST_CASE("LokiPushInput: outcomes that another try may change are 503") {
 }
 
 TEST_CASE("LokiPushInput: with ack accepted the answer does not wait") {
-  PushBench bench(LokiPushConfig{.ack = Ack::accepted});
+  LokiPushConfig config;
+  config.ack = Ack::accepted;
+  PushBench bench(config);
   CHECK(bench.post(two_streams())->status == 204);
   CHECK(bench.test_feed().records.size() == 3);
   CHECK(bench.test_feed().receipts.empty());
 }
 
 TEST_CASE("LokiPushInput: a client is answered before its time is over, whatever happens later") {
-  PushBench bench(LokiPushConfig{.reply_timeout = std::chrono::seconds(10)});
+  LokiPushConfig config;
+  config.reply_timeout = std::chrono::seconds(10);
+  PushBench bench(config);
   const auto first = bench.post(two_streams());
   bench.lane().advance(std::chrono::seconds(4));
   const auto second = bench.post(two_streams());

@@ -1,32 +1,15 @@
 #include "plugins/inputs/loki_push/push_head.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
+#include "codec/header_text.h"
+
 namespace tailrace::inputs::loki_push {
-
-namespace {
-
-std::string lower(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-    text.remove_suffix(1);
-  }
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
-}  // namespace
 
 Result<BodyForm> read_body_form(const HttpRequestHead& head) {
   BodyForm form;
   const std::string_view type = head.header("content-type");
-  const std::string media = lower(type.substr(0, type.find(';')));
+  const std::string media = codec::lower_case(codec::trimmed(type.substr(0, type.find(';'))));
   if (media == "application/json") {
     form.format = tailrace::loki::PushFormat::json;
   } else if (media != "application/x-protobuf") {
@@ -36,7 +19,7 @@ Result<BodyForm> read_body_form(const HttpRequestHead& head) {
                                             "application/json",
                                             media.substr(0, 100)));
   }
-  const std::string encoding = lower(head.header("content-encoding"));
+  const std::string encoding = codec::lower_case(codec::trimmed(head.header("content-encoding")));
   if (encoding == "gzip") {
     form.outer = codec::Compression::gzip;
   } else if (encoding == "deflate") {

@@ -12,13 +12,6 @@ using common::prom::WriteVersion;
 
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 /// The next piece up to a ';', cut off the front.
 std::string_view cut(std::string_view& text) {
   const size_t end = std::min(text.find(';'), text.size());
@@ -30,13 +23,13 @@ std::string_view cut(std::string_view& text) {
 }  // namespace
 
 Result<WriteVersion> read_write_head(const HttpRequestHead& head) {
-  const std::string encoding = lower(codec::trimmed(head.header("content-encoding")));
+  const std::string encoding = codec::lower_case(codec::trimmed(head.header("content-encoding")));
   if (!encoding.empty() && encoding != "snappy") {
     return fail(ErrorCode::unsupported,
                 fmt::format("Content-Encoding {} is not snappy", encoding.substr(0, 100)));
   }
   std::string_view rest = head.header("content-type");
-  const std::string media = lower(cut(rest));
+  const std::string media = codec::lower_case(cut(rest));
   if (!media.empty() && media != "application/x-protobuf") {
     return fail(ErrorCode::unsupported,
                 fmt::format("Content-Type {} is not application/x-protobuf", media.substr(0, 100)));
@@ -44,7 +37,7 @@ Result<WriteVersion> read_write_head(const HttpRequestHead& head) {
   while (!rest.empty()) {
     const std::string_view parameter = cut(rest);
     const size_t equals = std::min(parameter.find('='), parameter.size());
-    if (lower(codec::trimmed(parameter.substr(0, equals))) != "proto") {
+    if (codec::lower_case(codec::trimmed(parameter.substr(0, equals))) != "proto") {
       continue;
     }
     std::string_view message =

@@ -54,14 +54,6 @@ NameEscaping escaping_of(const ScrapeConfig& job) {
                                                          : NameEscaping::allow_utf8);
 }
 
-std::string lower(std::string_view text) {
-  std::string copy(text);
-  std::ranges::transform(copy, copy.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  });
-  return copy;
-}
-
 }  // namespace
 
 std::string accept_header(const ScrapeConfig& job) {
@@ -87,7 +79,8 @@ Headers request_headers(const ScrapeConfig& job, Duration timeout) {
 
 Result<PageFormat> page_format(std::string_view content_type,
                                std::optional<ScrapeProtocol> fallback) {
-  const std::string type = lower(codec::trimmed(content_type.substr(0, content_type.find(';'))));
+  const std::string type =
+      codec::lower_case(codec::trimmed(content_type.substr(0, content_type.find(';'))));
   if (type == "application/openmetrics-text") {
     return PageFormat::openmetrics;
   }

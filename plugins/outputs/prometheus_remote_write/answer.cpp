@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "codec/header_text.h"
 #include "codec/retry_after.h"
 #include "codec/utf8.h"
-#include "plugins/outputs/prometheus_remote_write/lower_case.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
 
@@ -32,7 +32,7 @@ std::string start_of(std::string_view body) {
 }
 
 std::optional<uint64_t> number(const CallResult& result, std::string_view header) {
-  const std::string_view text = result.header(lower_case(header));
+  const std::string_view text = result.header(codec::lower_case(header));
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) {

@@ -6,8 +6,8 @@
 
 #include "tailrace/url.h"
 
+#include "codec/header_text.h"
 #include "codec/utf8.h"
-#include "plugins/outputs/prometheus_remote_write/lower_case.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
 
@@ -134,12 +134,14 @@ void RemoteWriteConfig::validate(const ConfigValue& at, ConfigContext& context) 
     return value != nullptr ? *value : at;
   };
   for (const auto& [header, value] : http.headers) {
-    if (is_reserved(lower_case(header))) {
-      context.fail(
-          place("headers"), "the header " + header + " is set by remote write itself",
-          lower_case(header) == "authorization" ? "use `authorization` or `basic_auth`" : "");
+    if (is_reserved(codec::lower_case(header))) {
+      context.fail(place("headers"), "the header " + header + " is set by remote write itself",
+                   codec::lower_case(header) == "authorization"
+                       ? "use `authorization` or `basic_auth`"
+                       : "");
     }
-    if (lower_case(header) == "x-scope-orgid" && (!tenant.empty() || !tenant_label.empty())) {
+    if (codec::lower_case(header) == "x-scope-orgid" &&
+        (!tenant.empty() || !tenant_label.empty())) {
       context.fail(place("headers"),
                    "the tenant is set twice: by an option and by the header " + header,
                    "leave the header out");

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "tailrace/receipt.h"
+
+namespace tailrace {
+
+/// A receipt whose source can be told that some of its records were refused while the others were
+/// taken. Of any other receipt such a unit counts as refused.
+class PartialReceipt : public Receipt {
+ public:
+  /// Servers refused so many records for good and took the rest. `alone`: the request held nothing
+  /// but this unit, so that they are this unit's; else nobody knows whose they are.
+  virtual void refused_partly(uint64_t records, bool alone, std::string_view reason) noexcept = 0;
+
+ protected:
+  using Receipt::Receipt;
+};
+
+/// Tells a receipt of it, whatever it is. For the rare case: looks at the object's type.
+inline void report_partly(Receipt& receipt, uint64_t records, bool alone,
+                          std::string_view reason) noexcept {
+  if (auto* partial = dynamic_cast<PartialReceipt*>(&receipt)) {
+    partial->refused_partly(records, alone, reason);
+  } else {
+    receipt.report(Outcome::refused, reason);
+  }
+}
+
+}  // namespace tailrace

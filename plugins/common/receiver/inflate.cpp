@@ -1,0 +1,26 @@
+#include "plugins/common/receiver/inflate.h"
+
+#include <algorithm>
+
+namespace tailrace::common::receiver {
+
+Result<codec::PaddedBytes> inflate(codec::Compression format, std::string_view body,
+                                   uint64_t max_bytes, Reservation& memory) {
+  // The guess grows until it is enough.
+  uint64_t guess = std::min<uint64_t>(max_bytes, std::max<uint64_t>(body.size() * 8, 64 * 1024));
+  size_t reserved = 0;
+  for (;;) {
+    // While output grows the old and the new run of bytes are there together.
+    if (!memory.grow(2 * guess - reserved)) {
+      return no_memory();
+    }
+    reserved = 2 * guess;
+    auto out = codec::decompress(format, body, guess);
+    if (out || out.error().code != ErrorCode::limit || guess == max_bytes) {
+      return out;
+    }
+    guess = std::min(max_bytes, guess * 4);
+  }
+}
+
+}  // namespace tailrace::common::receiver
