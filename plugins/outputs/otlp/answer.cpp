@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "tailrace/grpc.h"
+
 #include "codec/retry_after.h"
 #include "codec/utf8.h"
 #include "plugins/common/otlp/service.h"
@@ -52,18 +54,17 @@ Answer of_status(Answer::Kind kind, const CallResult& result) {
   return answer;
 }
 
-Answer success(const CallResult& result, const AnswerContext& context) {
-  if (is_of_type(result, "text/html")) {
-    Answer answer = of_status(Answer::Kind::retry, result);
-    answer.reason = fmt::format("not_otlp_{}", result.status);
-    answer.detail = "a web page instead of an OTLP server; check the endpoint: " + answer.detail;
-    answer.retry_after = kForAPerson;
-    return answer;
-  }
+Answer not_answered(const CallResult& result) {
   Answer answer;
-  if (!is_of_type(result, common::otlp::kProtobufType)) {
-    return answer;
-  }
+  answer.kind = Answer::Kind::retry;
+  answer.reason = to_string(result.transport.error().code);
+  answer.detail = result.transport.error().message;
+  return answer;
+}
+
+/// What a success says beside that.
+Answer partial_success(const CallResult& result, const AnswerContext& context) {
+  Answer answer;
   const auto partial = common::otlp::decode_response(result.body);
   if (partial && !partial->empty()) {
     answer.detail = start_of(partial->message);
@@ -76,15 +77,29 @@ Answer success(const CallResult& result, const AnswerContext& context) {
   return answer;
 }
 
+/// Servers refuse what is over their limit with RESOURCE_EXHAUSTED, which else means a quota.
+bool says_too_large(std::string_view message) {
+  return message.find("larger than max") != std::string_view::npos ||
+         message.find("too large") != std::string_view::npos;
+}
+
+Answer success(const CallResult& result, const AnswerContext& context) {
+  if (is_of_type(result, "text/html")) {
+    Answer answer = of_status(Answer::Kind::retry, result);
+    answer.reason = fmt::format("not_otlp_{}", result.status);
+    answer.detail = "a web page instead of an OTLP server; check the endpoint: " + answer.detail;
+    answer.retry_after = kForAPerson;
+    return answer;
+  }
+  return is_of_type(result, common::otlp::kProtobufType) ? partial_success(result, context)
+                                                         : Answer();
+}
+
 }  // namespace
 
 Answer read_http_answer(const CallResult& result, const AnswerContext& context) {
   if (!result.transport) {
-    Answer answer;
-    answer.kind = Answer::Kind::retry;
-    answer.reason = to_string(result.transport.error().code);
-    answer.detail = result.transport.error().message;
-    return answer;
+    return not_answered(result);
   }
   if (result.status >= 200 && result.status < 300) {
     return success(result, context);
@@ -108,6 +123,44 @@ Answer read_http_answer(const CallResult& result, const AnswerContext& context) 
     default:
       return of_status(Answer::Kind::refused, result);
   }
+}
+
+Answer read_grpc_answer(const CallResult& result, const AnswerContext& context) {
+  if (!result.transport) {
+    return not_answered(result);
+  }
+  if (result.status == grpc_code::kOk) {
+    return partial_success(result, context);
+  }
+  const auto details = common::otlp::decode_status(result.header(kGrpcStatusDetails));
+  const auto retry_delay = details ? details->retry_delay : std::nullopt;
+  const std::string_view message = result.header("grpc-message");
+  Answer answer;
+  answer.reason = fmt::format("grpc_{}", result.status);
+  answer.detail = fmt::format("gRPC status {}: {}", result.status, start_of(message));
+  switch (result.status) {
+    case grpc_code::kCancelled:
+    case grpc_code::kDeadlineExceeded:
+    case grpc_code::kAborted:
+    case grpc_code::kOutOfRange:
+    case grpc_code::kUnavailable:
+    case grpc_code::kDataLoss:
+      answer.kind = Answer::Kind::retry;
+      break;
+    case grpc_code::kResourceExhausted:
+      answer.kind = retry_delay               ? Answer::Kind::retry
+                    : says_too_large(message) ? Answer::Kind::too_large
+                                              : Answer::Kind::refused;
+      answer.tenant_only = retry_delay.has_value();  // this signal's
+      break;
+    case grpc_code::kInvalidArgument:
+      answer.kind = context.parts > 1 ? Answer::Kind::blame_source : Answer::Kind::refused;
+      break;
+    default:
+      answer.kind = Answer::Kind::refused;
+  }
+  answer.retry_after = retry_delay.value_or(answer.retry_after);
+  return answer;
 }
 
 }  // namespace tailrace::outputs::otlp

@@ -21,4 +21,12 @@ struct AnswerContext {
 /// Source: OTLP specification, "OTLP/HTTP Response"; wire-facts section 6.
 Answer read_http_answer(const CallResult& result, const AnswerContext& context);
 
+/// The same over gRPC: CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE and
+/// DATA_LOSS are tried again, RESOURCE_EXHAUSTED only with RetryInfo. Beyond the specification: a
+/// message that is said to be too large is sent in smaller ones, INVALID_ARGUMENT tries the sources
+/// of a merged request one by one, once.
+///
+/// Source: OTLP specification, "OTLP/gRPC Response"; wire-facts section 6.
+Answer read_grpc_answer(const CallResult& result, const AnswerContext& context);
+
 }  // namespace tailrace::outputs::otlp

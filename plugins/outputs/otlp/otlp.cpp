@@ -37,7 +37,10 @@ std::string_view attributes_of(std::string_view resource) noexcept {
 
 Result<std::unique_ptr<Output>> OtlpOutput::make(std::shared_ptr<const OtlpOutputConfig> config,
                                                  OutputContext& context) {
-  auto channel = context.http_channel(config->http);
+  const bool is_grpc = config->protocol == Protocol::grpc;
+  auto channel =
+      is_grpc ? context.grpc_channel(config->http, {.keepalive_time = config->keepalive_time})
+              : context.http_channel(config->http);
   if (!channel) {
     return tl::unexpected(channel.error());
   }
@@ -109,8 +112,9 @@ void OtlpOutput::append(const Batch& any, Requests& requests) noexcept {
 }
 
 void OtlpOutput::describe_call(const SealedView& request, Call& call) {
-  call.method = "POST";
-  call.url = url_of(signal_of_tenant(request.tenant).value_or(Signal::traces));
+  const Signal signal = signal_of_tenant(request.tenant).value_or(Signal::traces);
+  call.method = config_->protocol == Protocol::grpc ? common::otlp::grpc_method(signal) : "POST";
+  call.url = url_of(signal);
   call.headers.emplace_back("Content-Type", common::otlp::kProtobufType);
   switch (static_cast<BodyCompression>(request.format_version)) {
     case BodyCompression::gzip:
@@ -130,9 +134,19 @@ Answer OtlpOutput::read_answer(const SealedView& request, const CallResult& resu
   for (const PartRange& part : request.parts) {
     weight += part.weight;
   }
-  Answer answer = read_http_answer(result, {.records = weight.records,
-                                            .parts = request.parts.size(),
-                                            .wall_ns = context_.lane().clock().wall_ns()});
+  const AnswerContext about{.records = weight.records,
+                            .parts = request.parts.size(),
+                            .wall_ns = context_.lane().clock().wall_ns()};
+  if (config_->protocol == Protocol::grpc &&
+      static_cast<BodyCompression>(request.format_version) == BodyCompression::zstd) {
+    // It was spooled when the output spoke HTTP. Whatever the server said: it has not read it.
+    Answer answer;
+    answer.kind = Answer::Kind::unknown_format;
+    answer.reason = "zstd_over_grpc";
+    return answer;
+  }
+  Answer answer = config_->protocol == Protocol::grpc ? read_grpc_answer(result, about)
+                                                      : read_http_answer(result, about);
   if (answer.kind == Answer::Kind::delivered && !answer.detail.empty()) {
     context_.log().warn("partial_success",
                         fmt::format("the server took everything and warns: {}", answer.detail));

@@ -29,6 +29,9 @@ std::string OtlpOutputConfig::url_of(Signal signal) const {
   if (!own.empty() || endpoint.empty()) {
     return own;
   }
+  if (protocol == Protocol::grpc) {
+    return endpoint;
+  }
   std::string url = endpoint;
   while (url.ends_with('/')) {
     url.pop_back();
@@ -44,6 +47,13 @@ void OtlpOutputConfig::validate(const ConfigValue& at, ConfigContext& context) c
       metrics_endpoint.empty()) {
     context.fail(at, "endpoint is missing", "endpoint: \"http://tempo:4318\"");
   }
+  if (protocol == Protocol::grpc) {
+    validate_grpc(at, context);
+    return;
+  }
+  if (keepalive_time) {
+    context.fail(at, "keepalive_time is for protocol grpc");
+  }
   for (const Signal signal : {Signal::traces, Signal::logs, Signal::metrics}) {
     const std::string path(common::otlp::http_path(signal));
     if (endpoint.ends_with(path)) {
@@ -53,14 +63,33 @@ void OtlpOutputConfig::validate(const ConfigValue& at, ConfigContext& context) c
   }
 }
 
+void OtlpOutputConfig::validate_grpc(const ConfigValue& at, ConfigContext& context) const {
+  if (compression == BodyCompression::zstd) {
+    context.fail(at, "gRPC servers do not know zstd", "compression: gzip");
+  }
+  if (http.sigv4) {
+    context.fail(at, "sigv4 is for protocol http");
+  }
+  for (const std::string& url : {endpoint, traces_endpoint, logs_endpoint, metrics_endpoint}) {
+    const auto parsed = parse_url(url);
+    if (!url.empty() && parsed && (parsed->path != "/" || !parsed->query.empty())) {
+      context.fail(at, "with protocol grpc an endpoint has no path: " + url,
+                   "endpoint: \"http://tempo:4317\"");
+    }
+  }
+}
+
 const Schema& otlp_output_schema() {
   using C = OtlpOutputConfig;
   static const Schema schema =
       Schema::of<C>(
           {
+              choice("protocol", &C::protocol, "How to talk to the endpoints.",
+                     {{"http", Protocol::http}, {"grpc", Protocol::grpc}}),
               option("endpoint", &C::endpoint,
                      "Where all signals go, such as `http://tempo:4318`: `/v1/traces`, `/v1/logs` "
-                     "and `/v1/metrics` are put behind it.")
+                     "and `/v1/metrics` are put behind it. With protocol `grpc` no path: "
+                     "`http://tempo:4317`, or `https://` for TLS.")
                   .check<std::string>(&C::endpoint, endpoint_complaint),
               option("traces_endpoint", &C::traces_endpoint,
                      "Where traces go instead, with the path.")
@@ -76,6 +105,11 @@ const Schema& otlp_output_schema() {
                       {"zstd", BodyCompression::zstd},
                       {"none", BodyCompression::none}}),
               option("timeout", &C::timeout, "Longest wait for an answer.").range("100ms", "10m"),
+              option("keepalive_time", &C::keepalive_time,
+                     "Over gRPC: a server that has been silent for so long while it owes an answer "
+                     "is asked whether it is still there.")
+                  .range("10s", "24h")
+                  .default_shown("never"),
           })
           .with_part(&C::http, http_client_schema());
   return schema;

@@ -112,10 +112,8 @@ uint64_t share(uint64_t whole, uint64_t part, uint64_t of) noexcept {
 
 class Builder {
  public:
-  Builder(const SealedView& request, std::string_view body)
-      : request_(request),
-        compression_(static_cast<BodyCompression>(request.format_version)),
-        body_(body) {}
+  Builder(const SealedView& request, std::string_view body, BodyCompression compression)
+      : request_(request), compression_(compression), body_(body) {}
 
   std::string_view bytes_of(uint32_t part) const {
     return body_.substr(request_.parts[part].offset, request_.parts[part].length);
@@ -178,7 +176,7 @@ class Builder {
  private:
   ReworkedBody& begin() {
     ReworkedBody& made = out_.bodies.emplace_back();
-    made.format_version = request_.format_version;
+    made.format_version = static_cast<uint32_t>(compression_);
     return made;
   }
   void add_piece(std::string_view bytes, Weight weight) {
@@ -224,7 +222,9 @@ uint32_t middle_of(std::span<const PartRange> parts) noexcept {
 
 Result<Rework> rework_export(const SealedView& request, ReworkReason reason) {
   const auto signal = signal_of_tenant(request.tenant);
-  if (!signal || reason == ReworkReason::unknown_format) {
+  const auto compression = static_cast<BodyCompression>(request.format_version);
+  const bool is_other_form = reason == ReworkReason::unknown_format;
+  if (!signal || (is_other_form && compression != BodyCompression::zstd)) {
     return fail(ErrorCode::unsupported, "there is no other form of it");
   }
   const auto body = uncompress(request);
@@ -236,9 +236,11 @@ Result<Rework> rework_export(const SealedView& request, ReworkReason reason) {
       return corrupt("a part lies outside of the payload");
     }
   }
-  Builder builder(request, body->view());
+  Builder builder(request, body->view(), is_other_form ? BodyCompression::gzip : compression);
   const auto count = static_cast<uint32_t>(request.parts.size());
-  if (reason == ReworkReason::blame_source) {
+  if (is_other_form) {
+    builder.add(0, count);
+  } else if (reason == ReworkReason::blame_source) {
     for (uint32_t i = 0; i < count; ++i) {
       builder.add(i, i + 1);
     }
