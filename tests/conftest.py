@@ -89,3 +89,12 @@ def receiver():
     server = FakeReceiver()
     yield server
     server.close()
+
+
+@pytest.fixture
+def otlp():
+    """A receiver of OTLP over HTTP."""
+    from harness.fake_otlp import FakeOtlp  # compiles OTLP's messages
+    server = FakeOtlp()
+    yield server
+    server.close()

@@ -28,3 +28,17 @@ def pipeline(inputs, outputs, processors=None, agent=None):
 def tail_to_loki(include, server, processors=None, agent=None, input=None, output=None):
     return pipeline({"files": tail(include, **(input or {}))},
                     {"loki": loki(server, **(output or {}))}, processors, agent)
+
+
+def otlp_chain(server, signals=("traces", "logs", "metrics"), agent=None, input=None, http=None,
+               output=None):
+    """OTLP in over HTTP, OTLP out."""
+    url = server if isinstance(server, str) else server.url
+    config = {"inputs": {"in": {"type": "otlp", "http": {"listen": "127.0.0.1:0", **(http or {})},
+                                **(input or {})}},
+              "outputs": {"out": {"type": "otlp", "endpoint": url, **QUICK, **(output or {})}},
+              "pipelines": {signal: {"signal": signal, "inputs": ["in"], "outputs": ["out"]}
+                            for signal in signals}}
+    if agent:
+        config["agent"] = agent
+    return config
