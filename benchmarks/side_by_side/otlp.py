@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Spans per CPU-second through OTLP over HTTP: the floor program (receive, copy, send), tailrace,
+and the peers that are on PATH (otelcol or otelcol-contrib, fluent-bit).
+
+All take the same clients' requests (`--connections`, `--spans` a request, 360 bytes a span) and send
+to the same sink, in turns, `--repeat` times; medians are shown. Build first: `tools/test --only
+build`, or `ninja -C build/release`.
+"""
+import argparse
+import json
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from measure import Sink, cpu_seconds, status_field
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def floor(build, folder, sink, port, compression):
+    return [str(build / "benchmarks/otlp_floor"), "--sink", sink.address]
+
+
+def tailrace(build, folder, sink, port, compression):
+    path = folder / "tailrace.yaml"
+    path.write_text(yaml.safe_dump({
+        "agent": {"state_dir": str(folder / "state"), "memory_limit": "256MiB",
+                  "admin": {"listen": ""}},
+        "inputs": {"in": {"type": "otlp", "http": {"listen": f"127.0.0.1:{port}"}}},
+        "outputs": {"out": {"type": "otlp", "endpoint": f"http://{sink.address}",
+                            "compression": compression}},
+        "pipelines": {"p": {"signal": "traces", "inputs": ["in"], "outputs": ["out"]}}}))
+    (folder / "state").mkdir()
+    return [str(build / "src/cli/tailrace"), "run", "--config", str(path)]
+
+
+def otelcol(build, folder, sink, port, compression):
+    path = folder / "otelcol.yaml"
+    path.write_text(yaml.safe_dump({
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}"}}}},
+        "exporters": {"otlphttp": {"endpoint": f"http://{sink.address}",
+                                   "compression": compression,
+                                   "sending_queue": {"enabled": False}}},
+        "service": {"pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["otlphttp"]}},
+                    "telemetry": {"metrics": {"level": "none"}}}}))
+    return [shutil.which("otelcol") or shutil.which("otelcol-contrib"), "--config", str(path)]
+
+
+def fluent_bit(build, folder, sink, port, compression):
+    host, _, sink_port = sink.address.rpartition(":")
+    return ["fluent-bit", "-q", "-f", "1", "-i", "opentelemetry", "-p", "listen=127.0.0.1", "-p",
+            f"port={port}", "-o", "opentelemetry", "-m", "*", "-p", f"host={host}", "-p",
+            f"port={sink_port}", "-p", "traces_uri=/v1/traces"]
+
+
+def agents():
+    yield "floor", floor
+    yield "tailrace", tailrace
+    if shutil.which("otelcol") or shutil.which("otelcol-contrib"):
+        yield "otelcol", otelcol
+    if shutil.which("fluent-bit"):
+        yield "fluent-bit", fluent_bit
+
+
+@dataclass
+class Cost:
+    spans: float  # per CPU-second
+    wall: float   # spans per second
+    merged: float  # clients' requests in one of the agent's
+    rss_kib: int
+
+
+def wait_for(port, process, log):
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise SystemExit(f"it does not listen:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def load(build, port, options, seconds):
+    done = subprocess.run(
+        [str(build / "benchmarks/otlp_load"), "--to", f"127.0.0.1:{port}", "--connections",
+         str(options.connections), "--spans", str(options.spans), "--seconds", str(seconds)],
+        check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def measure(name, command, options):
+    build = Path(options.build).resolve()
+    sink, port = Sink(build), free_port()
+    folder = Path(tempfile.mkdtemp(prefix="tailrace-otlp-"))
+    log = folder / "log"
+    try:
+        with open(log, "wb") as errors:
+            process = subprocess.Popen(command(build, folder, sink, port, options.compression),
+                                       stdout=subprocess.PIPE if name == "floor" else errors,
+                                       stderr=errors, text=True)
+        if name == "floor":
+            port = int(process.stdout.readline().rpartition(":")[2])
+        wait_for(port, process, log)
+        load(build, port, options, 1)
+        sink.stats(reset=True)
+        cpu = cpu_seconds(process.pid)
+        report = load(build, port, options, options.seconds)
+        cpu = cpu_seconds(process.pid) - cpu
+        if report["failed"]:
+            raise SystemExit(f"{name} refused {report['failed']} requests")
+        return Cost(report["spans"] / cpu, report["spans"] / report["seconds"],
+                    report["requests"] / max(sink.stats()["requests"], 1),
+                    status_field(process.pid, "VmHWM"))
+    finally:
+        process.kill()
+        process.wait()
+        sink.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", default=str(TOP / "build/release"))
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--spans", type=int, default=50)
+    parser.add_argument("--compression", default="none", choices=["none", "gzip", "zstd"])
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", action="append", help="only these agents")
+    options = parser.parse_args()
+    print(f"{options.connections} connections, {options.spans} spans a request, compression "
+          f"{options.compression}")
+    costs = {}
+    for _ in range(options.repeat):
+        for name, command in agents():
+            if not options.only or name in options.only:
+                costs.setdefault(name, []).append(measure(name, command, options))
+    base = costs.get("floor")
+    print(f"{'':<12}{'M spans/CPU-s':>14}{'x floor':>9}{'M spans/s':>11}{'merged':>8}{'RSS MiB':>9}")
+    for name, runs in costs.items():
+        def median(what):
+            return statistics.median(what(run) for run in runs)
+        ratio = (statistics.median(b.spans / a.spans for a, b in zip(runs, base))
+                 if base else float("nan"))
+        print(f"{name:<12}{median(lambda r: r.spans) / 1e6:>14.3f}{ratio:>9.2f}"
+              f"{median(lambda r: r.wall) / 1e6:>11.3f}{median(lambda r: r.merged):>8.2f}"
+              f"{median(lambda r: r.rss_kib) / 1024:>9.1f}")
+
+
+if __name__ == "__main__":
+    main()
