@@ -45,6 +45,11 @@ constexpr std::array<bool, 256> kInNumber = [] {
 
 namespace detail {
 
+std::string_view trim_json_spaces(std::string_view token) noexcept {
+  const size_t last = token.find_last_not_of(" \n\r\t");
+  return token.substr(0, last + 1);  // npos + 1 is 0
+}
+
 bool json_string_content(std::string_view token, const JsonSource& source, std::string_view& out) {
   token = trim_json_space(token);
   if (token.size() < 2 || token.back() != '"') {

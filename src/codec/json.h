@@ -60,16 +60,9 @@ struct JsonSource {
   }
 };
 
+std::string_view trim_json_spaces(std::string_view token) noexcept;
 inline std::string_view trim_json_space(std::string_view token) noexcept {
-  if (!token.empty() && token.back() > ' ') [[likely]] {
-    return token;
-  }
-  size_t size = token.size();
-  while (size > 0 && (token[size - 1] == ' ' || token[size - 1] == '\n' ||
-                      token[size - 1] == '\r' || token[size - 1] == '\t')) {
-    --size;
-  }
-  return token.substr(0, size);
+  return !token.empty() && token.back() > ' ' ? token : trim_json_spaces(token);
 }
 /// The content of a string token (with its quotes); false when it is broken.
 bool json_string_content(std::string_view token, const JsonSource& source, std::string_view& out);

@@ -2,10 +2,6 @@
 
 #include <bit>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "codec/json_text.h"
 
 namespace tailrace::codec {
@@ -15,22 +11,6 @@ static_assert(kBlockPadding >= simdjson::SIMDJSON_PADDING);
 namespace {
 
 constexpr size_t kLeastIndexCapacity = 4096;
-
-/// True for up to 16 digits and nothing else, as most numbers are. `token` has padding behind it.
-bool is_short_whole_number(std::string_view token) noexcept {
-#if defined(__SSE2__)
-  if (token.empty() || token.size() > 16) {
-    return false;
-  }
-  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(token.data()));
-  const __m128i above = _mm_sub_epi8(text, _mm_set1_epi8('0'));
-  const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(9)), above);
-  const uint32_t others = ~static_cast<uint32_t>(_mm_movemask_epi8(digits));
-  return (others & ((uint32_t{1} << token.size()) - 1)) == 0;
-#else
-  return false;
-#endif
-}
 
 }  // namespace
 

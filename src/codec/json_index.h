@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include <simdjson.h>
 
@@ -52,6 +57,45 @@ class JsonKeyHead {
   std::array<uint64_t, 2> mask_{};
 };
 
+namespace detail {
+
+/// `text` has padding behind it. Most strings are so short that a call of memchr costs more.
+inline bool has_backslash(std::string_view text) noexcept {
+#if defined(__SSE2__)
+  if (text.size() <= 64) [[likely]] {
+    for (size_t i = 0; i < text.size(); i += 16) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
+      const __m128i equal = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+      if (const auto hits = static_cast<uint32_t>(_mm_movemask_epi8(equal)); hits != 0)
+          [[unlikely]] {
+        return i + static_cast<size_t>(std::countr_zero(hits)) < text.size();
+      }
+    }
+    return false;
+  }
+#endif
+  return std::memchr(text.data(), '\\', text.size()) != nullptr;
+}
+
+}  // namespace detail
+
+/// True for up to 16 digits and nothing else, as most numbers are. `text` has kBlockPadding readable
+/// bytes behind it.
+inline bool is_short_whole_number(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 16) {
+    return false;
+  }
+#if defined(__SSE2__)
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data()));
+  const __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+  const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(9)), above);
+  const uint32_t others = ~static_cast<uint32_t>(_mm_movemask_epi8(digits));
+  return (others & ((uint32_t{1} << text.size()) - 1)) == 0;
+#else
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+#endif
+}
+
 /// A key as it is written, in padded text: cheaper than unescaping it.
 class JsonRawKey {
  public:
@@ -71,10 +115,12 @@ class JsonRawKey {
     return head;
   }
   bool has(const JsonKeyHead& head) const noexcept {
-    std::array<uint64_t, 2> bytes;
-    std::memcpy(bytes.data(), at_, sizeof bytes);
-    return (((bytes[0] & head.mask_[0]) ^ head.bytes_[0]) |
-            ((bytes[1] & head.mask_[1]) ^ head.bytes_[1])) == 0;
+    uint64_t low = 0;
+    uint64_t high = 0;
+    std::memcpy(&low, at_, sizeof low);
+    std::memcpy(&high, at_ + sizeof low, sizeof high);
+    return (((low & head.mask_[0]) ^ head.bytes_[0]) |
+            ((high & head.mask_[1]) ^ head.bytes_[1])) == 0;
   }
 
   char first() const noexcept { return *at_; }
@@ -157,7 +203,7 @@ class JsonToken {
       return false;
     }
     const std::string_view inside(begin + 1, token.size() - 2);
-    if (std::memchr(inside.data(), '\\', inside.size()) == nullptr) [[likely]] {
+    if (!detail::has_backslash(inside)) [[likely]] {
       out = inside;
       return true;
     }

@@ -28,9 +28,9 @@ int whole_number(std::string_view text) noexcept {
 }
 
 /// Milliseconds since the epoch, as pino's and bunyan's `time` has them, between 2001 and 2286.
+/// `text` is a number in the line, so that there is padding behind it.
 bool is_epoch_ms(std::string_view text) noexcept {
-  return text.size() == 13 &&
-         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() == 13 && codec::is_short_whole_number(text);
 }
 
 }  // namespace
@@ -191,8 +191,8 @@ void Extractor::take_severity(LevelScale scale, JsonType type, std::string_view 
 }
 
 void Extractor::hint(Target::Kind kind, JsonType type, std::string_view text) noexcept {
-  if ((kind == Target::Kind::hint_time && !is_epoch_ms(text)) ||
-      (kind != Target::Kind::hint_host && type != JsonType::number)) {
+  if ((kind != Target::Kind::hint_host && type != JsonType::number) ||
+      (kind == Target::Kind::hint_time && !is_epoch_ms(text))) {
     return;
   }
   hints_ |= bit(kind);

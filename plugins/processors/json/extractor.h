@@ -38,7 +38,7 @@ class Extractor {
   Extractor(const std::vector<Wanted>& wanted, const StringList& alternatives,
             const SeverityConfig& severity);
 
-  Shape run(std::string_view text, Arena& arena);
+  [[gnu::noinline]] Shape run(std::string_view text, Arena& arena);
 
   /// Of the last run that said `parsed`. A slot without a value is an empty view.
   std::string_view value(size_t slot) const noexcept { return values_[slot]; }
@@ -47,13 +47,14 @@ class Extractor {
   uint64_t too_long() const noexcept { return too_long_; }
 
  private:
-  /// Each field of an object; it is the `n`-th.
-  bool visit(FieldTree& tree, codec::JsonRawKey key, size_t n, codec::JsonToken& value) {
+  /// Each field of an object; it is the `n`-th. Inlined into the walk, and what few fields need is
+  /// not: most keys are known at once as not wanted.
+  [[gnu::always_inline]] bool visit(FieldTree& tree, codec::JsonRawKey key, size_t n, codec::JsonToken& value) {
     const FieldTree::Field* const field = tree.find(key, n);
     return field == nullptr || (field->inner == nullptr && !wants(*field)) ||
            visit_known(*field, value);
   }
-  bool visit_known(const FieldTree::Field& field, codec::JsonToken& value);
+  [[gnu::noinline]] bool visit_known(const FieldTree::Field& field, codec::JsonToken& value);
   bool visit_inner(FieldTree& tree, codec::JsonToken& value);
   bool wants(const FieldTree::Field& field) const noexcept { return (field.bits & ~found_) != 0; }
   void take(Target target, codec::JsonType type, std::string_view text) noexcept;
