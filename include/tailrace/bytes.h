@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
+
+#include "tailrace/check.h"
 
 namespace tailrace {
 
@@ -12,7 +15,12 @@ namespace tailrace {
 class Bytes {
  public:
   Bytes() = default;
-  explicit Bytes(size_t size) : data_(size ? new char[size] : nullptr), size_(size) {}
+  explicit Bytes(size_t size) : size_(size) {
+    if (size > 0) {
+      data_.reset(static_cast<char*>(std::malloc(size)));
+      TR_CHECK(data_ != nullptr);
+    }
+  }
   Bytes(Bytes&& other) noexcept
       : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
   Bytes& operator=(Bytes&& other) noexcept {
@@ -29,6 +37,19 @@ class Bytes {
     return copy;
   }
 
+  /// Gives back what lies behind the first `size` bytes: what was made may be known to be smaller
+  /// than it could have become.
+  void shrink(size_t size) noexcept {
+    if (size == 0) {
+      data_.reset();
+    } else if (char* const smaller = static_cast<char*>(std::realloc(data_.get(), size));
+               smaller != nullptr) {
+      static_cast<void>(data_.release());
+      data_.reset(smaller);
+    }
+    size_ = size;
+  }
+
   char* data() noexcept { return data_.get(); }
   const char* data() const noexcept { return data_.get(); }
   size_t size() const noexcept { return size_; }
@@ -36,7 +57,10 @@ class Bytes {
   std::string_view view() const noexcept { return {data_.get(), size_}; }
 
  private:
-  std::unique_ptr<char[]> data_;
+  struct Free {
+    void operator()(char* data) const noexcept { std::free(data); }
+  };
+  std::unique_ptr<char[], Free> data_;  // malloc's: C++ has no way to give back a part
   size_t size_ = 0;
 };
 

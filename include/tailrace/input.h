@@ -74,6 +74,8 @@ class MemoryAccount {
   /// False when it would exceed the limit; then nothing is reserved.
   virtual bool reserve(size_t bytes) noexcept = 0;
   virtual void release(size_t bytes) noexcept = 0;
+  /// What all its users can have together: for who needs more, waiting is no help.
+  virtual size_t capacity() const noexcept { return SIZE_MAX; }
 };
 
 /// What the engine gives to an input. Everything outlives the input.

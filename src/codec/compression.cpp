@@ -178,21 +178,21 @@ Bytes gzip_compress(std::string_view body, int level) {
   if (compressor == nullptr) {
     throw std::bad_alloc();
   }
-  const size_t bound = libdeflate_gzip_compress_bound(compressor.get(), body.size());
-  const std::unique_ptr<char[]> scratch(new char[bound]);
+  Bytes out(libdeflate_gzip_compress_bound(compressor.get(), body.size()));
   const size_t size =
-      libdeflate_gzip_compress(compressor.get(), body.data(), body.size(), scratch.get(), bound);
+      libdeflate_gzip_compress(compressor.get(), body.data(), body.size(), out.data(), out.size());
   TR_CHECK(size > 0);
-  return Bytes::copy_of({scratch.get(), size});
+  out.shrink(size);
+  return out;
 }
 
 Bytes zstd_compress(std::string_view body, int level) {
-  const size_t bound = ZSTD_compressBound(body.size());
-  const std::unique_ptr<char[]> scratch(new char[bound]);
+  Bytes out(ZSTD_compressBound(body.size()));
   const size_t size =
-      ZSTD_compress(scratch.get(), bound, body.data(), body.size(), std::clamp(level, 1, 19));
+      ZSTD_compress(out.data(), out.size(), body.data(), body.size(), std::clamp(level, 1, 19));
   TR_CHECK(ZSTD_isError(size) == 0U);
-  return Bytes::copy_of({scratch.get(), size});
+  out.shrink(size);
+  return out;
 }
 
 }  // namespace tailrace::codec

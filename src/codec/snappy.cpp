@@ -84,28 +84,15 @@ size_t literal_tag_size(size_t length) {
 
 }  // namespace
 
-SnappyCompressor::SnappyCompressor() = default;
-SnappyCompressor::~SnappyCompressor() = default;
-SnappyCompressor::SnappyCompressor(SnappyCompressor&&) noexcept = default;
-SnappyCompressor& SnappyCompressor::operator=(SnappyCompressor&&) noexcept = default;
-
-Bytes SnappyCompressor::compress(std::span<const std::string_view> pieces) {
+Bytes snappy_compress(std::span<const std::string_view> pieces) {
   const size_t total = total_size(pieces);
-  const size_t bound = ::snappy::MaxCompressedLength(total);
-  if (scratch_size_ < bound) {
-    scratch_.reset(new char[bound]);
-    scratch_size_ = bound;
-  }
+  Bytes out(::snappy::MaxCompressedLength(total));
   PieceSource source(pieces, total);
-  ::snappy::UncheckedByteArraySink sink(scratch_.get());
+  ::snappy::UncheckedByteArraySink sink(out.data());
   const size_t size = ::snappy::Compress(&source, &sink);
-  TR_ASSERT(size <= bound);
-  return Bytes::copy_of({scratch_.get(), size});
-}
-
-void SnappyCompressor::release() noexcept {
-  scratch_.reset();
-  scratch_size_ = 0;
+  TR_ASSERT(size <= out.size());
+  out.shrink(size);
+  return out;
 }
 
 Bytes snappy_literals(std::span<const std::string_view> pieces) {

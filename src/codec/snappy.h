@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string_view>
 
@@ -15,25 +14,9 @@
 /// Source: google/snappy format_description.txt.
 namespace tailrace::codec {
 
-/// Compresses a body that lies in several pieces, without putting them together first.
-///
-/// Lifetime: keeps its scratch memory between calls; release() gives it back.
-class SnappyCompressor {
- public:
-  SnappyCompressor();
-  ~SnappyCompressor();
-  SnappyCompressor(SnappyCompressor&&) noexcept;
-  SnappyCompressor& operator=(SnappyCompressor&&) noexcept;
-
-  /// The pieces, one behind the other, as one snappy block. Fewer than 4 GiB together.
-  Bytes compress(std::span<const std::string_view> pieces);
-  void release() noexcept;
-  size_t scratch_bytes() const noexcept { return scratch_size_; }
-
- private:
-  std::unique_ptr<char[]> scratch_;
-  size_t scratch_size_ = 0;
-};
+/// The pieces, one behind the other, as one snappy block, without putting them together first.
+/// Fewer than 4 GiB together.
+Bytes snappy_compress(std::span<const std::string_view> pieces);
 
 /// The pieces as a valid snappy block made of literals only: no compression, memcpy speed.
 Bytes snappy_literals(std::span<const std::string_view> pieces);

@@ -11,7 +11,6 @@
 #include "codec/varint.h"
 
 using namespace tailrace;  // NOLINT(google-build-using-namespace): a test
-using tailrace::codec::SnappyCompressor;
 
 namespace {
 
@@ -61,31 +60,19 @@ std::string unpack(std::string_view compressed) {
 
 }  // namespace
 
-TEST_CASE("SnappyCompressor: pieces come back as one text") {
-  SnappyCompressor compressor;
+TEST_CASE("snappy_compress: pieces come back as one text") {
   for (const auto& shape : kShapes) {
     const Pieces pieces(shape);
-    const Bytes compressed = compressor.compress(pieces.views);
+    const Bytes compressed = codec::snappy_compress(pieces.views);
     CHECK(unpack(compressed.view()) == pieces.whole);
   }
 }
 
-TEST_CASE("SnappyCompressor: the same bytes as from one flat text") {
-  SnappyCompressor compressor;
+TEST_CASE("snappy_compress: the same bytes as from one flat text") {
   const Pieces pieces({3, 65536, 3, 200000, 17});
   std::string flat;
   ::snappy::Compress(pieces.whole.data(), pieces.whole.size(), &flat);
-  CHECK(compressor.compress(pieces.views).view() == flat);
-}
-
-TEST_CASE("SnappyCompressor: gives its scratch memory back") {
-  SnappyCompressor compressor;
-  const Pieces pieces({100000});
-  compressor.compress(pieces.views);
-  CHECK(compressor.scratch_bytes() >= 100000);
-  compressor.release();
-  CHECK(compressor.scratch_bytes() == 0);
-  CHECK(unpack(compressor.compress(pieces.views).view()) == pieces.whole);
+  CHECK(codec::snappy_compress(pieces.views).view() == flat);
 }
 
 TEST_CASE("snappy_literals: valid snappy, hardly larger than its content") {
@@ -99,8 +86,7 @@ TEST_CASE("snappy_literals: valid snappy, hardly larger than its content") {
 
 TEST_CASE("snappy_uncompress: content, padding, and limits") {
   const Pieces pieces({5000});
-  SnappyCompressor compressor;
-  const Bytes compressed = compressor.compress(pieces.views);
+  const Bytes compressed = codec::snappy_compress(pieces.views);
 
   const auto whole = codec::snappy_uncompress(compressed.view(), 5000);
   REQUIRE(whole);
@@ -127,7 +113,6 @@ TEST_CASE("snappy_uncompress: broken blocks are refused, not believed") {
   CHECK(code_of(liar + "xx") == ErrorCode::invalid);
   // Cut off in the middle.
   const Pieces pieces({5000});
-  SnappyCompressor compressor;
-  const Bytes compressed = compressor.compress(pieces.views);
+  const Bytes compressed = codec::snappy_compress(pieces.views);
   CHECK(code_of(compressed.view().substr(0, compressed.size() / 2)) == ErrorCode::invalid);
 }

@@ -27,8 +27,8 @@ class MemoryPool final : public MemoryAccount {
   void release(size_t bytes) noexcept override {
     used_.fetch_sub(bytes, std::memory_order_relaxed);
   }
+  size_t capacity() const noexcept override { return limit_; }
   size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
-  size_t limit() const noexcept { return limit_; }
 
  private:
   const size_t limit_;

@@ -152,8 +152,8 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
   // A body that does not say its size may become as large as the limit.
   const uint64_t size = head.content_length.value_or(limit);
   Reservation memory(context_.memory());
-  if (!memory.grow(size + kBlockPadding)) {
-    refuse(*exchange, {429, "no memory for this body now; send it again later", true}, "memory");
+  if (const Status room = memory.grow(size + kBlockPadding); !room) {
+    refuse(*exchange, room.error());
     return 0;
   }
   if (!context_.feed().credit(std::max<uint64_t>(head.content_length.value_or(1), 1))) {

@@ -11,8 +11,8 @@ Result<codec::PaddedBytes> inflate(codec::Compression format, std::string_view b
   size_t reserved = 0;
   for (;;) {
     // While output grows the old and the new run of bytes are there together.
-    if (!memory.grow(2 * guess - reserved)) {
-      return no_memory();
+    if (const Status room = memory.grow(2 * guess - reserved); !room) {
+      return tl::unexpected(room.error());
     }
     reserved = 2 * guess;
     auto out = codec::decompress(format, body, guess);

@@ -3,7 +3,10 @@
 #include <cstddef>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "tailrace/input.h"
+#include "tailrace/result.h"
 
 namespace tailrace::common::receiver {
 
@@ -16,13 +19,20 @@ class Reservation {
   Reservation& operator=(Reservation&&) = delete;
   ~Reservation() { release(); }
 
-  /// Reserves so many bytes more; false (and unchanged) when there is no room.
-  bool grow(size_t bytes) noexcept {
-    if (!account_->reserve(bytes)) {
-      return false;
+  /// Reserves so many bytes more. ErrorCode::no_space (and unchanged) when there is no room now,
+  /// ErrorCode::limit when there will never be: a client must not send that again and again.
+  Status grow(size_t bytes) {
+    if (account_->reserve(bytes)) {
+      bytes_ += bytes;
+      return {};
     }
-    bytes_ += bytes;
-    return true;
+    if (const size_t all = account_->capacity(); bytes > all || bytes_ > all - bytes) {
+      return fail(ErrorCode::limit,
+                  fmt::format("this body needs {} bytes of memory, and inputs have {} of "
+                              "agent.memory_limit; send smaller bodies",
+                              bytes_ + bytes, all));
+    }
+    return fail(ErrorCode::no_space, "no memory for this body now; send it again later");
   }
   void release() noexcept {
     if (bytes_ > 0) {

@@ -25,8 +25,10 @@ Result<PaddedBytes> unpack_body(const BodyForm& form, Bytes body_and_padding, si
     return tl::unexpected(declared.error());
   }
   // A length over the limit is refused by snappy_uncompress, without memory.
-  if (*declared <= max_bytes && !memory.grow(*declared)) {
-    return common::receiver::no_memory();
+  if (*declared <= max_bytes) {
+    if (const Status room = memory.grow(*declared); !room) {
+      return tl::unexpected(room.error());
+    }
   }
   return codec::snappy_uncompress(body.view(), max_bytes);
 }

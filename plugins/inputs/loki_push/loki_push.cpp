@@ -83,8 +83,8 @@ Result<codec::PaddedBytes> LokiPushInput::check(const HttpRequestHead& head, Byt
   if (!body) {
     return body;
   }
-  if (!memory.grow(PushReader::scratch_bytes(format, body->size()))) {
-    return fail(ErrorCode::no_space, "no memory for this body now; send it again later");
+  if (const Status room = memory.grow(PushReader::scratch_bytes(format, body->size())); !room) {
+    return tl::unexpected(room.error());
   }
   const auto checked = reader_.check(format, body->view());
   if (!checked) {

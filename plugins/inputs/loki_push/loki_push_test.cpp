@@ -204,6 +204,16 @@ TEST_CASE("LokiPushInput: too large, as sent and when unpacked") {
   }
 }
 
+TEST_CASE("LokiPushInput: a body for which there can never be memory is not asked for again") {
+  PushBench bench;
+  bench.test_memory().limit = bench.test_memory().all = 10;
+  const auto answer = bench.post(two_streams());
+  CHECK(answer->status == 413);
+  CHECK_FALSE(has_retry_after(*answer));
+  CHECK(answer->body.find("agent.memory_limit") != std::string::npos);
+  CHECK(bench.count("input_rejected_bodies_total", {{"reason", "too_large"}}) == 1);
+}
+
 TEST_CASE("LokiPushInput: without memory or credit the client is told when to come again") {
   {
     PushBench bench;

@@ -46,8 +46,7 @@ inline std::string stream(std::string_view labels, std::string_view entries) {
 }
 
 inline std::string snappied(std::string_view body) {
-  codec::SnappyCompressor compressor;
-  return std::string(compressor.compress({&body, 1}).view());
+  return std::string(codec::snappy_compress({&body, 1}).view());
 }
 
 inline const Headers kProtobuf = {{"content-type", "application/x-protobuf"}};
@@ -124,8 +123,10 @@ class PushBench final : public InputContext {
   };
   struct TestMemory final : MemoryAccount {
     size_t limit = 1 << 30;
+    size_t all = SIZE_MAX;
     size_t used = 0;
     size_t most = 0;
+    size_t capacity() const noexcept override { return all; }
     bool reserve(size_t bytes) noexcept override {
       if (used + bytes > limit) {
         return false;

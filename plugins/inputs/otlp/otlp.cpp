@@ -167,19 +167,16 @@ Result<OtlpInput::Unpacked> OtlpInput::unpack(Signal signal, const HttpRequestHe
 Status OtlpInput::convert_json(Signal signal, std::string_view json, Reservation& memory) {
   const uint64_t most = config_->max_decompressed_bytes();
   uint64_t guess = std::min<uint64_t>(most, json.size() + 4096);
-  if (!memory.grow(JsonRequestReader::scratch_bytes(json.size()) + guess)) {
-    return common::receiver::no_memory();
-  }
-  for (;;) {
+  Status room = memory.grow(JsonRequestReader::scratch_bytes(json.size()) + guess);
+  while (room) {
     Status converted = json_reader_.convert(signal, json, guess, json_bytes_);
     if (converted || converted.error().code != ErrorCode::limit || guess == most) {
       return converted;
     }
     const uint64_t before = std::exchange(guess, std::min(most, guess * 3));
-    if (!memory.grow(guess - before)) {
-      return common::receiver::no_memory();
-    }
+    room = memory.grow(guess - before);
   }
+  return room;
 }
 
 /// Everything was checked and there is room: from here on nothing can be refused.

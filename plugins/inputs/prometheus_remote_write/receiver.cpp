@@ -105,9 +105,12 @@ Result<Receiver::Checked> Receiver::check(const HttpRequestHead& head, std::stri
     return tl::unexpected(declared.error());
   }
   // A length over the limit is refused by snappy_uncompress, without memory.
-  if (*declared <= limit &&
-      !memory.grow(*declared + WriteReader::scratch_bytes(*version, *declared))) {
-    return fail(ErrorCode::no_space, "no memory for this body now; send it again later");
+  if (*declared <= limit) {
+    if (const Status room =
+            memory.grow(*declared + WriteReader::scratch_bytes(*version, *declared));
+        !room) {
+      return tl::unexpected(room.error());
+    }
   }
   auto unpacked = codec::snappy_uncompress(body, limit);
   if (!unpacked) {

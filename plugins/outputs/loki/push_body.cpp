@@ -5,6 +5,7 @@
 #include "tailrace/check.h"
 
 #include "codec/proto_writer.h"
+#include "codec/snappy.h"
 #include "plugins/common/loki/entry_writer.h"
 
 namespace tailrace::outputs::loki {
@@ -31,12 +32,7 @@ void BodyMemory::give_back(codec::GrowingBuffer buffer) noexcept {
 
 Bytes BodyMemory::pack(std::span<const std::string_view> pieces) {
   return compression_ == BodyCompression::none ? codec::snappy_literals(pieces)
-                                               : compressor_.compress(pieces);
-}
-
-void BodyMemory::release() noexcept {
-  spare_.release();
-  compressor_.release();
+                                               : codec::snappy_compress(pieces);
 }
 
 char* PushBody::begin_piece(StreamLabels& stream, size_t bound) {

@@ -11,7 +11,6 @@
 #include "tailrace/output.h"
 
 #include "codec/growing_buffer.h"
-#include "codec/snappy.h"
 #include "plugins/outputs/loki/loki_config.h"
 #include "plugins/outputs/loki/stream_labels.h"
 
@@ -29,12 +28,11 @@ class BodyMemory {
   /// A number that no fill of a body had before.
   uint64_t next_fill() noexcept { return ++fills_; }
   /// Nobody has sealed for a while: the system gets its memory back.
-  void release() noexcept;
-  size_t idle_bytes() const noexcept { return spare_.capacity() + compressor_.scratch_bytes(); }
+  void release() noexcept { spare_.release(); }
+  size_t idle_bytes() const noexcept { return spare_.capacity(); }
 
  private:
   BodyCompression compression_;
-  codec::SnappyCompressor compressor_;
   codec::GrowingBuffer spare_;
   uint64_t fills_ = 0;
 };

@@ -142,7 +142,7 @@ class Builder {
     }
     const std::string_view piece = text;
     body.payload = compression_ == BodyCompression::none ? codec::snappy_literals({&piece, 1})
-                                                         : compressor_.compress({&piece, 1});
+                                                         : codec::snappy_compress({&piece, 1});
   }
   void refuse(const Item& item) {
     out_.refused.push_back({item.origin, item.weight, "line_too_large"});
@@ -151,7 +151,6 @@ class Builder {
 
  private:
   BodyCompression compression_;
-  codec::SnappyCompressor compressor_;
   Rework out_;
 };
 

@@ -7,7 +7,6 @@
 #include "tailrace/bytes.h"
 
 #include "codec/growing_buffer.h"
-#include "codec/snappy.h"
 #include "plugins/common/prom/remote_write.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
@@ -25,13 +24,9 @@ class BodyMemory {
       spare_ = std::move(buffer);
     }
   }
-  Bytes pack(std::span<const std::string_view> pieces) { return compressor_.compress(pieces); }
   /// Nobody has sealed for a while: the system gets its memory back.
-  void release() noexcept {
-    spare_.release();
-    compressor_.release();
-  }
-  size_t idle_bytes() const noexcept { return spare_.capacity() + compressor_.scratch_bytes(); }
+  void release() noexcept { spare_.release(); }
+  size_t idle_bytes() const noexcept { return spare_.capacity(); }
 
   common::prom::WriteVersion version() const noexcept { return version_; }
   void set_version(common::prom::WriteVersion version) noexcept { version_ = version; }
@@ -42,7 +37,6 @@ class BodyMemory {
  private:
   common::prom::WriteVersion version_;
   common::prom::WriteVersion sealed_;
-  codec::SnappyCompressor compressor_;
   codec::GrowingBuffer spare_;
 };
 

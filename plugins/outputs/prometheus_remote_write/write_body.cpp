@@ -6,6 +6,7 @@
 #include "tailrace/check.h"
 
 #include "codec/proto_writer.h"
+#include "codec/snappy.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
 
@@ -193,7 +194,7 @@ Bytes WriteBody::seal(std::span<PartRange> parts) {
       pieces.push_back(piece);
     }
   }
-  Bytes payload = memory_->pack(pieces);
+  Bytes payload = codec::snappy_compress(pieces);
   memory_->note_sealed(version());
   memory_->give_back(std::move(series_));
   metadata_.release();
