@@ -5,22 +5,71 @@ import socket
 import threading
 
 import pytest
+from grpc import StatusCode
 
-from harness import otlp_wire as wire
+from harness import grpc_otlp, otlp_wire as wire
 from harness.configs import otlp_chain
-from harness.fake_otlp import export
+from harness.fake_otlp import FakeOtlp, export
 from harness.waiting import pause, wait_until
 
 SECONDS = float(os.environ.get("TAILRACE_FAULT_SECONDS", "15"))
 LIMIT_MIB = 64
 
 
+class Http:
+    """OTLP over HTTP, in and out."""
+    Server = FakeOtlp
+    ok, later = {200}, {None, 429, 503}
+    unavailable = staticmethod(lambda *_: (503, {}, b""))
+    exhausted = staticmethod(lambda *_: (429, {"Retry-After": "1"}, b""))
+
+    @staticmethod
+    def config(server, **options):
+        return otlp_chain(server, **options)
+
+    @staticmethod
+    def export(port, signal, request):
+        return export(port, signal, request).status
+
+
+class Grpc:
+    """The same over gRPC."""
+    Server = grpc_otlp.FakeGrpcOtlp
+    ok = {StatusCode.OK}
+    later = {StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED, StatusCode.CANCELLED}
+    unavailable = staticmethod(lambda *_: grpc_otlp.Told(StatusCode.UNAVAILABLE, "not now"))
+    exhausted = staticmethod(
+        lambda *_: grpc_otlp.Told(StatusCode.RESOURCE_EXHAUSTED, "slow down", 1))
+
+    @staticmethod
+    def config(server, output=None, **options):
+        config = otlp_chain(server.url, output={"protocol": "grpc", **(output or {})}, **options)
+        config["inputs"]["in"] = {"type": "otlp", "grpc": {"listen": "127.0.0.1:0"}}
+        return config
+
+    @staticmethod
+    def export(port, signal, request):
+        return grpc_otlp.export(port, signal, request).code
+
+
+@pytest.fixture(params=[Http, Grpc])
+def way(request):
+    return request.param
+
+
+@pytest.fixture
+def server(way):
+    server = way.Server()
+    yield server
+    server.close()
+
+
 class Clients:
     """Threads that export one request after the other; each is sent until it is acknowledged."""
 
-    def __init__(self, agent, count=4):
-        self.agent = agent
-        self.acknowledged, self.statuses = [], {}
+    def __init__(self, agent, way, count=4):
+        self.agent, self.way = agent, way
+        self.acknowledged, self.statuses, self.errors = [], {}, []
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._run, args=(i,)) for i in range(count)]
@@ -38,57 +87,59 @@ class Clients:
     def _run(self, client):
         rng = random.Random(client)
         number = 0
-        while not self._stop.is_set():
-            signal = rng.choice(list(wire.PATHS))
-            first = client * 10 ** 6 + number + 1
-            number += 20
-            request = wire.make_request(signal, first, 20, rng, service=f"client {client}")
-            self._send(signal, request)
+        try:
+            while not self._stop.is_set():
+                signal = rng.choice(list(wire.PATHS))
+                first = client * 10 ** 6 + number
+                number += 20
+                request = wire.make_request(signal, first, 20, rng, service=f"client {client}")
+                self._send(signal, request)
+        except Exception as error:
+            self.errors.append(repr(error))
 
     def _send(self, signal, request):
         while not self._stop.is_set():
             try:
                 port = self.agent.listen_ports()[0]
-            except AssertionError:
+            except (AssertionError, IndexError):  # it is starting
                 continue
-            status = export(port, signal, request).status
+            status = self.way.export(port, signal, request)
             with self._lock:
                 self.statuses[status] = self.statuses.get(status, 0) + 1
-                if status == 200:
+                if status in self.way.ok:
                     self.acknowledged += [(signal, record)
                                           for record in wire.records(signal, request)]
                     return
-            assert status in (None, 429, 503), status
+            assert status in self.way.later, status
             pause(0.02)
 
 
-def assert_all_arrived(otlp, agent, clients):
+def assert_all_arrived(server, agent, clients):
     wait_until(lambda: agent.ledger_total("waiting") == 0, lambda: agent.ledger(), 60)
-    stored = {(signal, record) for signal in wire.PATHS for record in otlp.stored[signal]}
+    stored = {(signal, record) for signal in wire.PATHS for record in server.stored[signal]}
     missing = [record for record in clients.acknowledged if record not in stored]
     assert not missing, f"{len(missing)} of {len(clients.acknowledged)} were lost"
     assert len(clients.acknowledged) > 500, clients.statuses
-    assert not otlp.complaints
+    assert not clients.errors and not server.complaints
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_thirty_kills_with_load(agents, otlp, lanes):
+def test_thirty_kills_with_load(agents, way, server, lanes):
     seed = random.randrange(1 << 30)
     print("seed", seed)
     rng = random.Random(seed)
-    trouble = [lambda *_: (503, {}, b""), lambda *_: (429, {"Retry-After": "1"}, b""), None, None]
-    agent = agents(otlp_chain(otlp, agent={"lanes": lanes})).start()
-    with Clients(agent) as clients:
+    agent = agents(way.config(server, agent={"lanes": lanes})).start()
+    with Clients(agent, way) as clients:
         for _ in range(30):
-            otlp.behave(rng.choice(trouble))
+            server.behave(rng.choice([way.unavailable, way.exhausted, None, None]))
             pause(rng.uniform(0.05, 0.6))
             agent.kill()
             agent.start(ready=False)
-        otlp.heal()
+        server.heal()
         agent.wait_ready()
         pause(1)
-    assert_all_arrived(otlp, agent, clients)
+    assert_all_arrived(server, agent, clients)
 
 
 def partial(number, signal, request):
@@ -97,33 +148,27 @@ def partial(number, signal, request):
     return told
 
 
-TROUBLE = {"503": lambda *_: (503, {}, b""),
-           "429": lambda *_: (429, {"Retry-After": "1"}, b""),
-           "partial success": partial,
-           "hang": None}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TROUBLE)
-def test_trouble_downstream(agents, otlp, name):
-    """Memory stays within the limit, and whoever was told 200 has arrived in the end."""
-    agent = agents(otlp_chain(otlp, agent={"memory_limit": f"{LIMIT_MIB}MiB"},
+@pytest.mark.parametrize("trouble", ["unavailable", "exhausted", "partial success", "hang"])
+def test_trouble_downstream(agents, way, server, trouble):
+    """Memory stays within the limit, and whoever was told that all is well has arrived."""
+    agent = agents(way.config(server, agent={"memory_limit": f"{LIMIT_MIB}MiB"},
                               output={"timeout": "2s", "buffer": {"memory": "2MiB",
                                                                   "disk": "256MiB"}})).start()
     rss = []
-    with Clients(agent) as clients:
+    with Clients(agent, way) as clients:
         pause(1)
-        if name == "hang":
-            otlp.hangs.set()
+        if trouble == "hang":
+            server.hangs.set()
         else:
-            otlp.behave(TROUBLE[name])
+            server.behave(partial if trouble == "partial success" else getattr(way, trouble))
         for _ in range(int(SECONDS * 4)):
             rss.append(agent.memory()["rss"])
             pause(0.25)
-        otlp.heal()
+        server.heal()
         pause(1)
     assert max(rss) <= LIMIT_MIB * 1024, f"RSS {max(rss)} KiB"
-    assert_all_arrived(otlp, agent, clients)
+    assert_all_arrived(server, agent, clients)
     assert agent.metrics().total("tailrace_ledger_errors_total") == 0
 
 

@@ -114,6 +114,10 @@ class FakeGrpcOtlp(grpc.GenericRpcHandler):
     def behave(self, answer):
         self._behaviour = answer
 
+    def heal(self):
+        self._behaviour = None
+        self.hangs.clear()
+
     def service(self, call):
         signal = next((s for s, method in METHODS.items() if method == call.method), None)
         if signal is None:
