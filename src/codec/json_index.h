@@ -79,8 +79,8 @@ inline bool has_backslash(std::string_view text) noexcept {
 
 }  // namespace detail
 
-/// True for up to 16 digits and nothing else, as most numbers are. `text` has kBlockPadding readable
-/// bytes behind it.
+/// True for up to 16 digits and nothing else, as most numbers are. `text` has kBlockPadding
+/// readable bytes behind it.
 inline bool is_short_whole_number(std::string_view text) noexcept {
   if (text.empty() || text.size() > 16) {
     return false;
@@ -119,8 +119,8 @@ class JsonRawKey {
     uint64_t high = 0;
     std::memcpy(&low, at_, sizeof low);
     std::memcpy(&high, at_ + sizeof low, sizeof high);
-    return (((low & head.mask_[0]) ^ head.bytes_[0]) |
-            ((high & head.mask_[1]) ^ head.bytes_[1])) == 0;
+    return (((low & head.mask_[0]) ^ head.bytes_[0]) | ((high & head.mask_[1]) ^ head.bytes_[1])) ==
+           0;
   }
 
   char first() const noexcept { return *at_; }

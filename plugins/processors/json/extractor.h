@@ -49,7 +49,8 @@ class Extractor {
  private:
   /// Each field of an object; it is the `n`-th. Inlined into the walk, and what few fields need is
   /// not: most keys are known at once as not wanted.
-  [[gnu::always_inline]] bool visit(FieldTree& tree, codec::JsonRawKey key, size_t n, codec::JsonToken& value) {
+  [[gnu::always_inline]] bool visit(FieldTree& tree, codec::JsonRawKey key, size_t n,
+                                    codec::JsonToken& value) {
     const FieldTree::Field* const field = tree.find(key, n);
     return field == nullptr || (field->inner == nullptr && !wants(*field)) ||
            visit_known(*field, value);
