@@ -7,6 +7,7 @@
 
 #include "tailrace/block.h"
 #include "tailrace/check.h"
+#include "tailrace/partial_receipt.h"
 
 #include "delivery/test_hooks.h"
 
@@ -232,7 +233,7 @@ void OutputLane::refuse(Receipt* receipt, LedgerCell& cell, const Weight& weight
                {{"reason", std::string(reason)}})
       .add(weight.records);
   if (receipt != nullptr) {
-    receipt->report(Outcome::refused, reason);
+    report_partly(*receipt, weight.records, true, reason);
   }
   log_.warn("refused",
             std::string("a record cannot be sent (") + std::string(reason) +

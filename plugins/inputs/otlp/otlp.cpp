@@ -10,6 +10,7 @@
 #include "tailrace/grpc.h"
 #include "tailrace/plugin.h"
 
+#include "plugins/common/otlp/forms.h"
 #include "plugins/common/otlp/service.h"
 #include "plugins/common/receiver/inflate.h"
 #include "plugins/inputs/otlp/cors.h"
@@ -301,7 +302,8 @@ const PluginDescriptor inputs_otlp_plugin =
                     "collectors, or another tailrace.",
          .signals = inputs::otlp::kSignals,
          .stability = Stability::beta,
-         .reads_untrusted_input = true},
+         .reads_untrusted_input = true,
+         .forms = common::otlp::kForms},
         inputs::otlp::otlp_input_schema);
 
 }  // namespace tailrace

@@ -39,9 +39,12 @@ const std::array<std::string, kSeverities>& level_fields() {
   return fields;
 }
 
+/// Its own field, or those of an OpenTelemetry record, which Loki reads the level from itself.
 bool has_level(MetaSpan metadata) noexcept {
-  return std::any_of(metadata.pairs, metadata.pairs + metadata.count,
-                     [](const MetaPair& pair) { return pair.name == kLevelName; });
+  return std::any_of(metadata.pairs, metadata.pairs + metadata.count, [](const MetaPair& pair) {
+    return pair.name == kLevelName || pair.name == "severity_text" ||
+           pair.name == "severity_number";
+  });
 }
 
 bool all_valid(std::string_view line, MetaSpan metadata) noexcept {

@@ -8,6 +8,7 @@
 
 #include "codec/hash.h"
 #include "codec/proto_reader.h"
+#include "plugins/common/otlp/forms.h"
 #include "plugins/common/otlp/schema.h"
 #include "plugins/common/otlp/service.h"
 #include "plugins/outputs/otlp/answer.h"
@@ -174,7 +175,8 @@ const PluginDescriptor outputs_otlp_plugin =
                     "OTLP endpoint.",
          .signals = outputs::otlp::kSignals,
          .stability = Stability::beta,
-         .reads_untrusted_input = false},
+         .reads_untrusted_input = false,
+         .forms = common::otlp::kForms},
         outputs::otlp::otlp_output_schema);
 
 }  // namespace tailrace

@@ -9,6 +9,7 @@
 #include "codec/padded_bytes.h"
 #include "codec/proto_reader.h"
 #include "codec/proto_writer.h"
+#include "plugins/common/otlp/append_fields.h"
 #include "plugins/common/otlp/messages.h"
 #include "plugins/common/otlp/request_checker.h"
 #include "plugins/common/otlp/schema.h"
@@ -17,6 +18,7 @@
 
 namespace tailrace::outputs::otlp {
 
+using common::otlp::append_field;
 using common::otlp::MessageType;
 using common::otlp::RequestChecker;
 
@@ -27,12 +29,6 @@ constexpr size_t kMostBytes = UINT32_MAX;
 
 tl::unexpected<Error> corrupt(std::string message) {
   return fail(ErrorCode::corrupt, std::move(message));
-}
-
-void append_field(std::string& to, uint32_t number, std::string_view content) {
-  char head[2 * codec::kMaxVarintBytes];
-  to.append(head, codec::write_bytes_header(head, number, content.size()));
-  to.append(content);
 }
 
 /// Halves of a message.
