@@ -1,0 +1,80 @@
+#include "plugins/converters/otlp_to_metrics/row_batch.h"
+
+#include <new>
+
+#include "tailrace/check.h"
+
+#include "plugins/common/prom/label_encoding.h"
+
+namespace tailrace::converters::otlp_to_metrics {
+
+RowBatch::RowBatch() {
+  series_.reserve(kMostRows);
+}
+
+void RowBatch::begin_unit(Receipt* receipt, Next& next) {
+  receipt_ = receipt;
+  next_ = &next;
+  families_.clear();
+  label_bytes_ = 0;
+}
+
+const MetricSeries& RowBatch::add_series(std::span<const Label> labels,
+                                         const MetricFamily* family) {
+  TR_ASSERT(series_.size() < kMostRows);
+  const size_t size = common::prom::encoded_labels_size(labels);
+  char* const encoded = arena_.array<char>(size);
+  common::prom::encode_labels(encoded, labels);
+  label_bytes_ += size;
+  MetricSeries& series = series_.emplace_back();
+  series.encoded_labels = {encoded, size};
+  series.hash = series_hash(series.encoded_labels);
+  series.family = family;
+  return series;
+}
+
+void RowBatch::add_row(const MetricSeries& series, int64_t time_ms, uint64_t bits,
+                       int64_t created_ms) {
+  rows_.push_back(&series);
+  times_.push_back(time_ms);
+  values_.push_back(bits);
+  created_.push_back(created_ms);
+}
+
+void RowBatch::add_histogram(const MetricSeries& series, int64_t time_ms, int64_t created_ms,
+                             const NativeHistogram& histogram) {
+  const auto* const copy = new (arena_.allocate(sizeof(NativeHistogram), alignof(NativeHistogram)))
+      NativeHistogram(histogram);
+  histograms_.push_back({&series, time_ms, created_ms, copy});
+}
+
+void RowBatch::flush() {
+  if (!rows_.empty() || !histograms_.empty()) {
+    MetricBatch batch;
+    batch.receipt = receipt_;
+    batch.size = static_cast<uint32_t>(rows_.size());
+    batch.series = rows_.data();
+    batch.timestamps = times_.data();
+    batch.values = values_.data();
+    batch.created = created_.data();
+    batch.histograms = histograms_;
+    batch.exemplars = exemplars_;
+    batch.source_bytes = weight_.bytes;
+    batch.source_records = weight_.records;
+    next_->push(batch);
+  }
+  series_.clear();
+  rows_.clear();
+  times_.clear();
+  values_.clear();
+  created_.clear();
+  histograms_.clear();
+  exemplars_.clear();
+  weight_ = {};
+  arena_.reset();
+  if (families_.size() > 1) {
+    families_.erase(families_.begin(), families_.end() - 1);  // the last one is still in work
+  }
+}
+
+}  // namespace tailrace::converters::otlp_to_metrics

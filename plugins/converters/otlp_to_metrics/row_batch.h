@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tailrace/arena.h"
+#include "tailrace/labels.h"
+#include "tailrace/metric_batch.h"
+#include "tailrace/processor.h"
+
+namespace tailrace::converters::otlp_to_metrics {
+
+/// Collects rows and hands them on as MetricBatches.
+///
+/// Shape:    a batch has kMostRows rows at most; whoever adds rows asks room_for_row() first.
+/// Lifetime: series, labels and what is put into arena() live until the next batch is handed on,
+///           families too, and the last one until another one is added.
+class RowBatch {
+ public:
+  static constexpr uint32_t kMostRows = 1024;
+
+  RowBatch();
+  /// Begins with another unit, whose batches go to `next`; both outlive end_unit().
+  void begin_unit(Receipt* receipt, Next& next);
+  /// Hands on what is left.
+  void end_unit() { flush(); }
+
+  /// For texts and arrays of the next row.
+  Arena& arena() noexcept { return arena_; }
+  const MetricFamily& add_family(MetricFamily family) {
+    return families_.emplace_back(std::move(family));
+  }
+  /// Hands the batch on when it is full. Not to be called between what belongs together.
+  void room_for_row() {
+    if (series_.size() == kMostRows) {
+      flush();
+    }
+  }
+  /// A series with these labels; for the next row. `labels` are copied.
+  const MetricSeries& add_series(std::span<const Label> labels, const MetricFamily* family);
+  void add_row(const MetricSeries& series, int64_t time_ms, uint64_t bits, int64_t created_ms);
+  void add_histogram(const MetricSeries& series, int64_t time_ms, int64_t created_ms,
+                     const NativeHistogram& histogram);
+  void add_exemplar(const ExemplarRow& exemplar) { exemplars_.push_back(exemplar); }
+  /// The rows that were added last stand for this much.
+  void add_weight(const Weight& weight) { weight_ += weight; }
+  /// Bytes of all labels since begin_unit().
+  uint64_t label_bytes() const noexcept { return label_bytes_; }
+
+ private:
+  void flush();
+
+  Arena arena_;
+  Receipt* receipt_ = nullptr;
+  Next* next_ = nullptr;
+  std::deque<MetricFamily> families_;
+  std::vector<MetricSeries> series_;  // never more than it has room for: rows point into it
+  std::vector<const MetricSeries*> rows_;
+  std::vector<int64_t> times_;
+  std::vector<uint64_t> values_;
+  std::vector<int64_t> created_;
+  std::vector<HistogramRow> histograms_;
+  std::vector<ExemplarRow> exemplars_;
+  Weight weight_;
+  uint64_t label_bytes_ = 0;
+};
+
+}  // namespace tailrace::converters::otlp_to_metrics
