@@ -95,10 +95,10 @@ void add_active(JsonText& json, const std::string& input, const TargetStatus& ta
 
 TargetsQuery read_targets_query(std::string_view query) {
   TargetsQuery out;
-  while (!query.empty()) {
-    const size_t end = std::min(query.find('&'), query.size());
-    const std::string_view part = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
+  for (size_t at = 0; at < query.size();) {
+    const size_t end = std::min(query.find('&', at), query.size());
+    const std::string_view part = query.substr(at, end - at);
+    at = end + 1;
     const size_t equals = std::min(part.find('='), part.size());
     const std::string value = unescaped(part.substr(std::min(equals + 1, part.size())));
     if (part.substr(0, equals) == "state") {

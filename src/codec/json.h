@@ -163,7 +163,8 @@ class JsonReader {
     }
     for (auto result : array) {
       simdjson::ondemand::value item;
-      if (std::move(result).get(item) != simdjson::SUCCESS) {  // NOLINT(performance-move-const-arg)
+      // Only an rvalue can be taken from. NOLINTNEXTLINE(performance-move-const-arg)
+      if (std::move(result).get(item) != simdjson::SUCCESS) {
         return false;
       }
       JsonValue value(item, source_);
@@ -238,7 +239,8 @@ bool JsonValue::each_item(F&& visit) {
   }
   for (auto result : array) {
     simdjson::ondemand::value item;
-    if (std::move(result).get(item) != simdjson::SUCCESS) {  // NOLINT(performance-move-const-arg)
+    // Only an rvalue can be taken from. NOLINTNEXTLINE(performance-move-const-arg)
+    if (std::move(result).get(item) != simdjson::SUCCESS) {
       return false;
     }
     JsonValue value(item, source_);

@@ -1,6 +1,5 @@
 // The component contract, asserted; and the input with the output behind it, as a gateway is.
 
-#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -12,6 +11,7 @@
 #include "plugins/common/otlp/otlp_samples_test.h"
 #include "plugins/common/otlp/service.h"
 #include "testkit/crash_fs.h"
+#include "testkit/http_clients.h"
 #include "testkit/plugin_harness.h"
 
 namespace tailrace {
@@ -29,20 +29,12 @@ namespace {
 const Headers kProtobuf = {{"content-type", "application/x-protobuf"}};
 const Headers kJson = {{"content-type", "application/json"}};
 
-/// Text that does not compress, so that a few bodies fill an output's memory.
-std::string otlp_noise(int number) {
-  std::mt19937 random(static_cast<uint32_t>(number));
-  std::string text(12000, ' ');
-  for (char& c : text) {
-    c = static_cast<char>('!' + random() % 90);
-  }
-  return text;
-}
-
 std::string body_of(int number) {
-  const Proto span = span_of(number % 100 + 1, fmt::format("span {}.", number))
-                         .message(common::otlp::span::kAttributes,
-                                  attribute("pad", string_value(otlp_noise(number))));
+  const Proto span =
+      span_of(number % 100 + 1, fmt::format("span {}.", number))
+          .message(
+              common::otlp::span::kAttributes,
+              attribute("pad", string_value(testkit::noise(static_cast<uint32_t>(number), 12000))));
   return request_of_resources({resource_message("shop", {scope_of("x", {span})})}).bytes();
 }
 
@@ -53,41 +45,6 @@ std::vector<int> numbers_of(std::string_view payload) {
   }
   return numbers;
 }
-
-/// Clients that export a span each, and export it again until it is taken.
-class OtlpClients {
- public:
-  void produce(EngineBench& bench, int first, int count) {
-    for (int i = first; i < first + count; ++i) {
-      write(bench, i);
-    }
-  }
-  void poke(EngineBench& bench) {
-    for (const auto& [number, answer] : answers_) {
-      if (answer->status == 429 || answer->status == 503) {
-        write(bench, number);
-      }
-    }
-  }
-  std::vector<int> acknowledged() const {
-    std::vector<int> numbers;
-    for (const auto& [number, answer] : answers_) {
-      if (answer->status == 200) {
-        numbers.push_back(number);
-      }
-    }
-    return numbers;
-  }
-  void reset() { answers_.clear(); }
-
- private:
-  void write(EngineBench& bench, int number) {
-    const auto lanes = static_cast<int>(bench.engine().shared().lane_count);
-    answers_[number] = bench.net().listeners().post("/v1/traces", body_of(number), kProtobuf,
-                                                    static_cast<uint32_t>(number % lanes));
-  }
-  std::map<int, std::shared_ptr<const FakeAnswer>> answers_;
-};
 
 const PluginDescriptor* const kOtlpPlugins[] = {&inputs_otlp_plugin, &outputs_otlp_plugin};
 constexpr const char* kOtlpGateway = R"(
@@ -131,7 +88,8 @@ class Gateway {
 }  // namespace
 
 TEST_CASE("otlp input: keeps the component contract") {
-  OtlpClients clients;
+  // Each exports a span.
+  testkit::HttpClients clients("/v1/traces", kProtobuf, body_of);
   const testkit::PluginHarness harness(inputs_otlp_plugin,
                                        "http: {listen: \"127.0.0.1:0\"}\nreply_timeout: 5m");
   harness.check_options();
@@ -139,22 +97,9 @@ TEST_CASE("otlp input: keeps the component contract") {
   subject.output = "{type: otlp, endpoint: \"http://out\", compression: none}";
   subject.others = {&outputs_otlp_plugin};
   subject.signal = Signal::traces;
-  subject.reset = [&] { clients.reset(); };
-  subject.produce = [&](EngineBench& bench, int first, int count) {
-    clients.produce(bench, first, count);
-  };
-  subject.poke = [&](EngineBench& bench) { clients.poke(bench); };
-  subject.acknowledged = [&] { return clients.acknowledged(); };
+  clients.serve(subject);
   subject.taken = [](const FakeServer& server) {
-    std::vector<int> numbers;
-    for (const auto& seen : server.seen) {
-      if (seen.answered / 100 == 2) {
-        for (const int number : numbers_of(seen.body)) {
-          numbers.push_back(number);
-        }
-      }
-    }
-    return numbers;
+    return testkit::taken_numbers(server, numbers_of);
   };
   subject.many = 250;
   harness.check_input(subject);

@@ -1,9 +1,6 @@
 // The component contract, asserted; and the receiver with the output behind it, as a gateway is.
 
 #include <algorithm>
-#include <map>
-#include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -12,29 +9,20 @@
 
 #include "plugins/inputs/prometheus_remote_write/receiver_test.h"
 #include "testkit/crash_fs.h"
+#include "testkit/http_clients.h"
 #include "testkit/plugin_harness.h"
 
 using namespace tailrace;  // NOLINT(google-build-using-namespace): a test
 using namespace tailrace::inputs::prometheus_remote_write::test;  // NOLINT: likewise
 using testkit::EngineBench;
-using testkit::FakeAnswer;
 using testkit::FakeServer;
 
 namespace {
 
-/// Text that does not compress, so that a few bodies fill an output's memory.
-std::string noise(int number) {
-  std::mt19937 random(static_cast<uint32_t>(number));
-  std::string text(1500, ' ');
-  for (char& c : text) {
-    c = static_cast<char>('!' + random() % 90);
-  }
-  return text;
-}
-
 std::string body_of(int number) {
-  return snappied(series({{"__name__", "n"}, {"pad", noise(number)}},
-                         {{static_cast<double>(number), 1'700'000'000'000 + number}}));
+  return snappied(
+      series({{"__name__", "n"}, {"pad", testkit::noise(static_cast<uint32_t>(number), 1500)}},
+             {{static_cast<double>(number), 1'700'000'000'000 + number}}));
 }
 
 std::vector<int> numbers_of(std::string_view payload) {
@@ -49,67 +37,20 @@ std::vector<int> numbers_of(std::string_view payload) {
   return numbers;
 }
 
-/// Clients that write a sample each, and write it again until it is taken.
-class Clients {
- public:
-  void produce(EngineBench& bench, int first, int count) {
-    for (int i = first; i < first + count; ++i) {
-      write(bench, i);
-    }
-  }
-  void poke(EngineBench& bench) {
-    for (const auto& [number, answer] : answers_) {
-      if (answer->status == 429 || answer->status == 503) {
-        write(bench, number);
-      }
-    }
-  }
-  std::vector<int> acknowledged() const {
-    std::vector<int> numbers;
-    for (const auto& [number, answer] : answers_) {
-      if (answer->status == 204) {
-        numbers.push_back(number);
-      }
-    }
-    return numbers;
-  }
-  void reset() { answers_.clear(); }
-
- private:
-  void write(EngineBench& bench, int number) {
-    const auto lanes = static_cast<int>(bench.engine().shared().lane_count);
-    answers_[number] = bench.net().listeners().post("/api/v1/write", body_of(number), v1_headers(),
-                                                    static_cast<uint32_t>(number % lanes));
-  }
-  std::map<int, std::shared_ptr<const FakeAnswer>> answers_;
-};
-
 }  // namespace
 
 TEST_CASE("remote write receiver: keeps the component contract") {
-  Clients clients;
+  // Each writes a sample.
+  testkit::HttpClients clients("/api/v1/write", v1_headers(), body_of);
   const testkit::PluginHarness harness(inputs_prometheus_remote_write_plugin,
                                        "listen: \"127.0.0.1:0\"\nreply_timeout: 5m");
   harness.check_options();
   testkit::InputSubject subject;
   subject.output = "{type: prometheus_remote_write, url: \"http://out/\"}";
   subject.others = {&outputs_prometheus_remote_write_plugin};
-  subject.reset = [&] { clients.reset(); };
-  subject.produce = [&](EngineBench& bench, int first, int count) {
-    clients.produce(bench, first, count);
-  };
-  subject.poke = [&](EngineBench& bench) { clients.poke(bench); };
-  subject.acknowledged = [&] { return clients.acknowledged(); };
+  clients.serve(subject);
   subject.taken = [](const FakeServer& server) {
-    std::vector<int> numbers;
-    for (const auto& seen : server.seen) {
-      if (seen.answered / 100 == 2) {
-        for (const int number : numbers_of(seen.body)) {
-          numbers.push_back(number);
-        }
-      }
-    }
-    return numbers;
+    return testkit::taken_numbers(server, numbers_of);
   };
   subject.many = 2000;
   harness.check_input(subject);
