@@ -77,6 +77,9 @@ class UvFdWatch final : public FdWatch {
   }
   void set_events(bool readable, bool writable) override {
     const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+    if (std::exchange(events_, events) == events) {
+      return;  // to begin again would cost libuv two system calls
+    }
     if (events == 0) {
       uv_poll_stop(handle_);
       return;
@@ -85,6 +88,9 @@ class UvFdWatch final : public FdWatch {
       if (auto* self = static_cast<UvFdWatch*>(handle->data)) {
         // An error is for whoever reads the descriptor to find.
         const bool failed = status < 0;
+        if (failed) {
+          self->events_ = 0;  // libuv waits for no more
+        }
         const auto call = self->on_event_;  // the callback may destroy the watch
         (*call)(failed || (happened & UV_READABLE) != 0, failed || (happened & UV_WRITABLE) != 0);
       }
@@ -93,6 +99,7 @@ class UvFdWatch final : public FdWatch {
 
  private:
   uv_poll_t* handle_;
+  int events_ = 0;
   std::shared_ptr<std::function<void(bool, bool)>> on_event_;
 };
 

@@ -6,7 +6,7 @@
 
 #include "tailrace/http.h"
 
-#include "net/transfer.h"
+#include "net/easy_handle.h"
 #include "net/watched_files.h"
 
 namespace tailrace::net {

@@ -46,7 +46,7 @@ struct HttpChannel::Flight {
   bool in_call = true;                        // call() has not returned yet
   const char* doing = "reading credentials";  // for the message of a timeout
   int64_t started_ns = 0;
-  Url url;
+  std::shared_ptr<const Destination> to;
   std::string token;
   bool token_renewed = false;
   bool left_host = false;  // redirected to somebody who must not see our credentials
@@ -110,12 +110,12 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
   flights_.emplace(id, std::move(owned));
 
   Status checked = check(call);
-  auto url = parse_url(call.url);
-  if (checked && !url) {
-    checked = tl::unexpected<Error>(url.error());
-  }
   if (checked) {
-    flight.url = std::move(*url);
+    if (auto to = destinations_.find(call.url)) {
+      flight.to = std::move(*to);
+    } else {
+      checked = tl::unexpected<Error>(std::move(to.error()));
+    }
   }
   if (checked && can_start_at_once(flight)) {
     read_files(id);
@@ -167,6 +167,9 @@ void HttpChannel::cancel(CallId id) {
 Status HttpChannel::check(const Call& call) const {
   if (!complaint_.empty()) {
     return fail(ErrorCode::invalid, complaint_);
+  }
+  if (last_.shape && last_.headers == call.headers && last_.shape->method == call.method) {
+    return {};  // looked at before
   }
   for (const auto& [name, value] : call.headers) {
     // Values may come from records (a tenant by label): they must not make further headers.
@@ -221,18 +224,22 @@ void HttpChannel::get_token(CallId id) {
 
 void HttpChannel::resolve(CallId id) {
   Flight& flight = *find(id);
+  const Proxy& proxy = proxy_rules_.for_url(flight.to->url);
+  if (proxy.url.empty() && flight.to->is_numeric) {
+    start_transfer(id, proxy, nullptr);
+    return;
+  }
   flight.doing = "resolving the host";
-  const Proxy& proxy = proxy_rules_.for_url(flight.url);
-  const std::string host = proxy.url.empty() ? flight.url.host : proxy.host;
+  const std::string host = proxy.url.empty() ? flight.to->url.host : proxy.host;
   auto answered = std::make_shared<bool>(false);
-  client_.resolver().resolve(host, [this, id, &proxy, answered,
+  client_.resolver().resolve(host, [this, id, &proxy, answered, host,
                                     alive = std::weak_ptr<char>(alive_)](const auto& addresses) {
     *answered = true;
     if (alive.expired() || find(id) == nullptr) {
       return;
     }
     if (addresses) {
-      start_transfer(id, proxy, *addresses);
+      start_transfer(id, proxy, is_numeric_address(host) ? nullptr : *addresses);
     } else {
       fail_call(id, addresses.error());
     }
@@ -246,41 +253,65 @@ void HttpChannel::start_transfer(CallId id, const Proxy& proxy, const Addresses&
   Flight& flight = *find(id);
   flight.doing = "connecting or waiting for the answer";
   TransferSpec spec;
-  spec.method = flight.call.method;
-  spec.url = flight.url;
-  spec.header_lines = header_lines(flight);
+  spec.shape = shape_of(flight, proxy);
+  spec.to = flight.to;
   spec.body = flight.call.body;
-  spec.proxy = proxy;
-  if (!proxy.url.empty()) {
-    spec.proxy_headers = &config_.proxy_connect_header;
-  }
   spec.addresses = addresses;
-  spec.tls = &config_.tls_config;
-  spec.tls_material = tls_material_;
-  spec.connect_timeout = kConnectTimeout;
   spec.sink = flight.call.sink;
   spec.expected_bytes = flight.call.expected_bytes;
   if (!flight.deadline) {
     spec.timeout = flight.remaining(client_.lane().clock());
   }
-  if (config_.sigv4 && !flight.left_host) {
-    set_sigv4(spec);
-  }
   flight.transfer.reset();  // gives its handle back for the next one
   flight.transfer = std::make_unique<Transfer>(
       client_, std::move(spec),
-      [this, id, host = proxy.url.empty() ? flight.url.host : proxy.host](TransferResult result) {
-        if (result.could_not_connect) {
-          client_.resolver().distrust(host);
-        }
-        on_answer(id, std::move(result));
-      });
+      [this, id](TransferResult result) { on_answer(id, std::move(result)); });
+}
+
+/// The last one again, as long as nothing of it has changed.
+const std::shared_ptr<const TransferShape>& HttpChannel::shape_of(const Flight& flight,
+                                                                  const Proxy& proxy) {
+  const Call& call = flight.call;
+  const bool with_tls = flight.to->url.scheme == "https" || proxy.url.starts_with("https:");
+  const bool is_read = call.method == "GET" || call.method == "HEAD";
+  const bool has_body = call.method != "HEAD" && (!is_read || !call.body.empty());
+  // The header Host depends on the URL there, and the credentials of AWS on the environment.
+  const bool is_of_one_call = config_.sigv4 || !config_.tls_config.server_name.empty();
+  if (last_.shape && !is_of_one_call && last_.shape->method == call.method &&
+      last_.shape->has_body == has_body && last_.shape->reads == (call.sink != nullptr) &&
+      last_.shape->with_tls == with_tls && last_.shape->proxy.url == proxy.url &&
+      last_.left_host == flight.left_host && last_.files == used_files_ &&
+      last_.token == flight.token && last_.headers == call.headers) {
+    return last_.shape;
+  }
+  auto shape = std::make_shared<TransferShape>();
+  shape->method = call.method;
+  shape->has_body = has_body;
+  shape->reads = call.sink != nullptr;
+  shape->header_lines = header_lines(flight, has_body);
+  shape->proxy = proxy;
+  if (!proxy.url.empty()) {
+    shape->proxy_headers = &config_.proxy_connect_header;
+  }
+  shape->with_tls = with_tls;
+  shape->tls = &config_.tls_config;
+  shape->tls_material = tls_material_;
+  shape->connect_timeout = kConnectTimeout;
+  if (config_.sigv4 && !flight.left_host) {
+    set_sigv4(*shape);
+  }
+  last_ = {std::move(shape), call.headers, used_files_, flight.token, flight.left_host};
+  return last_.shape;
 }
 
 void HttpChannel::on_answer(CallId id, TransferResult result) {
   Flight& flight = *find(id);
   if (result.opened_connection) {
     connections_.increment();
+  }
+  if (result.could_not_connect) {
+    const Proxy& proxy = proxy_rules_.for_url(flight.to->url);
+    client_.resolver().distrust(proxy.url.empty() ? flight.to->url.host : proxy.host);
   }
   if (!result.transport) {
     const bool is_late = result.transport.error().code == ErrorCode::timeout && !flight.deadline;
@@ -320,15 +351,16 @@ bool HttpChannel::follow(Flight& flight, const TransferResult& result) {
   if (!keeps_method && !(result.status == 303 && is_read)) {
     return false;
   }
-  auto target = parse_url(result.redirect_url);
+  auto target = read_destination(result.redirect_url);
   if (!target) {
     return false;
   }
-  const bool downgraded = flight.url.scheme == "https" && target->scheme == "http";
-  if (target->host != flight.url.host || downgraded) {
+  const Url& from = flight.to->url;
+  const Url& to = target->url;
+  if (to.host != from.host || (from.scheme == "https" && to.scheme == "http")) {
     flight.left_host = true;
   }
-  flight.url = std::move(*target);
+  flight.to = std::make_shared<const Destination>(std::move(*target));
   ++flight.redirects;
   return true;
 }
@@ -357,7 +389,7 @@ void HttpChannel::finish(CallId id, CallResult result) {
   done(std::move(result));  // may destroy this
 }
 
-std::vector<std::string> HttpChannel::header_lines(const Flight& flight) const {
+std::vector<std::string> HttpChannel::header_lines(const Flight& flight, bool has_body) const {
   std::vector<std::string> lines;
   const auto add = [&lines](std::string_view name, std::string_view value) {
     // libcurl takes "Name:" for "leave this header out", and "Name;" for an empty one.
@@ -398,33 +430,34 @@ std::vector<std::string> HttpChannel::header_lines(const Flight& flight) const {
   if (!has_agent) {
     add("User-Agent", "tailrace/" TAILRACE_VERSION);
   }
-  if (!has_name(own, "content-type") && !config_.sigv4) {
+  if (has_body && !has_name(own, "content-type") && !config_.sigv4) {
     lines.emplace_back("Content-Type:");  // libcurl would say it is a form
   }
   const std::string& server_name = config_.tls_config.server_name;
-  if (flight.url.scheme == "https" && !server_name.empty() && !has_name(own, "host")) {
-    const bool is_v6 = flight.url.host.find(':') != std::string::npos;
-    const std::string host = is_v6 ? "[" + flight.url.host + "]" : flight.url.host;
-    add("Host", flight.url.port == 443 ? host : fmt::format("{}:{}", host, flight.url.port));
+  const Url& url = flight.to->url;
+  if (url.scheme == "https" && !server_name.empty() && !has_name(own, "host")) {
+    const bool is_v6 = url.host.find(':') != std::string::npos;
+    const std::string host = is_v6 ? "[" + url.host + "]" : url.host;
+    add("Host", url.port == 443 ? host : fmt::format("{}:{}", host, url.port));
   }
   return lines;
 }
 
-void HttpChannel::set_sigv4(TransferSpec& spec) const {
+void HttpChannel::set_sigv4(TransferShape& shape) const {
   const SigV4& sigv4 = *config_.sigv4;
-  spec.aws_sigv4 = "aws:amz";
+  shape.aws_sigv4 = "aws:amz";
   if (!sigv4.region.empty() || !sigv4.service.empty()) {
-    spec.aws_sigv4 += fmt::format(":{}:{}", sigv4.region, sigv4.service);
+    shape.aws_sigv4 += fmt::format(":{}:{}", sigv4.region, sigv4.service);
   }
   if (!sigv4.access_key.empty()) {
-    spec.aws_user_pwd = fmt::format("{}:{}", sigv4.access_key, sigv4.secret_key.text);
+    shape.aws_user_pwd = fmt::format("{}:{}", sigv4.access_key, sigv4.secret_key.text);
     return;
   }
-  spec.aws_user_pwd =
+  shape.aws_user_pwd =
       fmt::format("{}:{}", environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"));
   const std::string session = environment("AWS_SESSION_TOKEN");
   if (!session.empty()) {
-    spec.header_lines.push_back("X-Amz-Security-Token: " + session);
+    shape.header_lines.push_back("X-Amz-Security-Token: " + session);
   }
 }
 

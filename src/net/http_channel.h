@@ -9,6 +9,7 @@
 #include "tailrace/http.h"
 #include "tailrace/metrics.h"
 
+#include "net/destination.h"
 #include "net/http_client.h"
 #include "net/oauth2_tokens.h"
 #include "net/proxy.h"
@@ -45,13 +46,14 @@ class HttpChannel final : public Channel {
   void get_token(CallId id);
   void resolve(CallId id);
   void start_transfer(CallId id, const Proxy& proxy, const Addresses& addresses);
+  const std::shared_ptr<const TransferShape>& shape_of(const Flight& flight, const Proxy& proxy);
   void on_answer(CallId id, TransferResult result);
   bool follow(Flight& flight, const TransferResult& result);
   void fail_call(CallId id, Error error);
   void fail_late(CallId id);
   void finish(CallId id, CallResult result);
-  std::vector<std::string> header_lines(const Flight& flight) const;
-  void set_sigv4(TransferSpec& spec) const;
+  std::vector<std::string> header_lines(const Flight& flight, bool has_body) const;
+  void set_sigv4(TransferShape& shape) const;
 
   HttpClient& client_;
   const HttpClientConfig config_;
@@ -61,6 +63,17 @@ class HttpChannel final : public Channel {
   std::shared_ptr<const WatchedFiles::Contents> used_files_;
   std::shared_ptr<const TlsMaterial> tls_material_;
   std::unique_ptr<OAuth2Tokens> tokens_;
+
+  /// The shape of the last transfer, and what of its call went into it.
+  struct LastShape {
+    std::shared_ptr<const TransferShape> shape;  // null: none
+    Headers headers;
+    std::shared_ptr<const WatchedFiles::Contents> files;
+    std::string token;
+    bool left_host = false;
+  };
+  LastShape last_;
+  Destinations destinations_;
 
   Counter& connections_;
   Metrics& metrics_;

@@ -1,7 +1,11 @@
 #include "net/http_client.h"
 
+#include <algorithm>
+#include <iterator>
 #include <mutex>
 #include <utility>
+
+#include <unistd.h>
 
 #include "tailrace/check.h"
 
@@ -12,8 +16,8 @@ namespace tailrace::net {
 
 namespace {
 
-// A handle holds buffers of some 20 KiB after its first transfer.
-constexpr size_t kSpareHandles = 8;
+// A handle takes some 8 KiB after its first transfer. Those of one turn of scrapes should find one.
+constexpr size_t kSpareHandles = 16;
 constexpr size_t kSpareGunzips = 4;
 
 void set_up_curl() {
@@ -38,14 +42,8 @@ HttpClient::HttpClient(Lane& lane, Limits limits)
 }
 
 HttpClient::~HttpClient() {
-  while (!running_.empty()) {
-    CURL* handle = running_.begin()->first;
-    stop(handle);
-    curl_easy_cleanup(handle);
-  }
-  for (CURL* handle : spare_) {
-    curl_easy_cleanup(handle);
-  }
+  TR_ASSERT(running_ == 0);
+  spare_.clear();
   curl_multi_cleanup(multi_);  // closes idle connections; may still call on_socket
 }
 
@@ -53,26 +51,32 @@ std::unique_ptr<Channel> HttpClient::channel(const HttpClientConfig& config, Met
   return std::make_unique<HttpChannel>(*this, config, metrics);
 }
 
-CURL* HttpClient::take_handle() {
-  if (!spare_.empty()) {
-    CURL* handle = spare_.back();
-    spare_.pop_back();
+std::unique_ptr<EasyHandle> HttpClient::take_handle(
+    const std::shared_ptr<const TransferShape>& shape) {
+  std::unique_ptr<EasyHandle> handle;
+  // The last one first: it is likely to be in the cache.
+  const auto found = std::ranges::find_if(spare_.rbegin(), spare_.rend(), [&](const auto& spare) {
+    return spare->shape() == shape.get();
+  });
+  if (found != spare_.rend()) {
+    handle = std::move(*found);
+    spare_.erase(std::next(found).base());
     return handle;
   }
-  CURL* handle = curl_easy_init();
-  TR_CHECK(handle != nullptr);
+  if (spare_.size() < kSpareHandles) {
+    handle = std::make_unique<EasyHandle>(&HttpClient::on_close, this);
+  } else {
+    handle = std::move(spare_.front());
+    spare_.erase(spare_.begin());
+  }
+  handle->prepare(shape);
   return handle;
 }
 
-void HttpClient::give_back(CURL* handle) {
-  if (spare_.size() >= kSpareHandles) {
-    curl_easy_cleanup(handle);
-    return;
+void HttpClient::give_back(std::unique_ptr<EasyHandle> handle) {
+  if (spare_.size() < kSpareHandles) {
+    spare_.push_back(std::move(handle));
   }
-  curl_easy_reset(handle);
-  // Setting its size (to the default) frees the buffer that the last body was sent from.
-  curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 64L * 1024);
-  spare_.push_back(handle);
 }
 
 std::unique_ptr<codec::GunzipStream> HttpClient::take_gunzip() {
@@ -96,31 +100,48 @@ void HttpClient::keep_more_connections(long more) {
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, idle_connections_);
 }
 
-void HttpClient::start(CURL* handle, Done done) {
-  running_[handle] = std::move(done);
-  TR_CHECK(curl_multi_add_handle(multi_, handle) == CURLM_OK);
+void HttpClient::start(EasyHandle& handle, std::function<void(CURLcode)> done) {
+  handle.done = std::move(done);
+  ++running_;
+  TR_CHECK(curl_multi_add_handle(multi_, handle.get()) == CURLM_OK);
 }
 
-void HttpClient::stop(CURL* handle) {
-  if (running_.erase(handle) > 0) {
-    curl_multi_remove_handle(multi_, handle);
+void HttpClient::stop(EasyHandle& handle) {
+  if (std::exchange(handle.done, nullptr)) {
+    --running_;
+    curl_multi_remove_handle(multi_, handle.get());
   }
 }
 
-int HttpClient::on_socket(CURL*, curl_socket_t socket, int what, void* self, void*) {
+int HttpClient::on_socket(CURL* handle, curl_socket_t socket, int what, void* self, void*) {
   auto& client = *static_cast<HttpClient*>(self);
   if (what == CURL_POLL_REMOVE) {
-    client.watches_.erase(socket);
+    const auto found = client.watches_.find(socket);
+    // libcurl tells of the end of a socket by on_close() only once the connection was made: one
+    // that had an answer is.
+    long status = 0;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    if (found != client.watches_.end() && found->second.wanted == CURL_POLL_IN && status != 0) {
+      found->second.wanted = 0;
+    } else if (found != client.watches_.end()) {
+      client.watches_.erase(found);
+    }
     return 0;
   }
-  std::unique_ptr<FdWatch>& watch = client.watches_[socket];
-  if (!watch) {
-    watch = client.lane_.watch_fd(socket, [&client, socket](bool readable, bool writable) {
+  Watch& watch = client.watches_[socket];
+  if (!watch.watch) {
+    watch.watch = client.lane_.watch_fd(socket, [&client, socket](bool readable, bool writable) {
       client.act(socket, (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
     });
   }
-  watch->set_events((what & CURL_POLL_IN) != 0, (what & CURL_POLL_OUT) != 0);
+  watch.wanted = what;
+  watch.watch->set_events((what & CURL_POLL_IN) != 0, (what & CURL_POLL_OUT) != 0);
   return 0;
+}
+
+int HttpClient::on_close(void* self, curl_socket_t socket) {
+  static_cast<HttpClient*>(self)->watches_.erase(socket);
+  return close(socket);
 }
 
 int HttpClient::on_timer(CURLM*, long timeout_ms, void* self) {
@@ -134,6 +155,12 @@ int HttpClient::on_timer(CURLM*, long timeout_ms, void* self) {
 }
 
 void HttpClient::act(curl_socket_t socket, int events) {
+  if (const auto found = watches_.find(socket);
+      found != watches_.end() && found->second.wanted == 0) {
+    // The server has closed an idle connection. libcurl finds out when it would use it.
+    found->second.watch->set_events(false, false);
+    return;
+  }
   int still_running = 0;
   turn_began_ns_ = lane_.clock().monotonic_ns();
   curl_multi_socket_action(multi_, socket, events, &still_running);
@@ -153,10 +180,10 @@ void HttpClient::collect() {
 
 void HttpClient::finish(CURL* handle, CURLcode code) {
   curl_multi_remove_handle(multi_, handle);
-  const auto found = running_.find(handle);
-  if (found != running_.end()) {
-    const Done done = std::move(found->second);
-    running_.erase(found);
+  void* easy = nullptr;
+  curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (const auto done = std::exchange(static_cast<EasyHandle*>(easy)->done, nullptr)) {
+    --running_;
     done(code);
   }
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "tailrace/metrics.h"
 
 #include "codec/gunzip_stream.h"
+#include "net/easy_handle.h"
 #include "net/resolver.h"
 
 namespace tailrace::net {
@@ -41,12 +41,11 @@ class HttpClient {
 
   // What follows is for the channels.
 
-  using Done = std::function<void(CURLcode)>;
   Lane& lane() noexcept { return lane_; }
   Resolver& resolver() noexcept { return resolver_; }
-  /// A handle with all options at their defaults, and back. Never null.
-  CURL* take_handle();
-  void give_back(CURL* handle);
+  /// A handle with what this shape sets, and nothing else; and back.
+  std::unique_ptr<EasyHandle> take_handle(const std::shared_ptr<const TransferShape>& shape);
+  void give_back(std::unique_ptr<EasyHandle> handle);
   /// Ready for a new text, and back.
   std::unique_ptr<codec::GunzipStream> take_gunzip();
   void give_back(std::unique_ptr<codec::GunzipStream> gunzip);
@@ -54,17 +53,18 @@ class HttpClient {
   void keep_more_connections(long more);
   /// Runs the prepared transfer. `done` runs once, from the loop, after libcurl has let go of the
   /// handle; not after stop().
-  void start(CURL* handle, Done done);
+  void start(EasyHandle& handle, std::function<void(CURLcode)> done);
   /// An answer that keeps coming has had its share of the lane's turn.
   bool turn_is_over() const noexcept {
     return lane_.clock().monotonic_ns() - turn_began_ns_ > kTurnNs;
   }
   /// Goes on with a transfer that has paused itself, in a turn of its own.
   void resume(CURL* handle);
-  void stop(CURL* handle);
+  void stop(EasyHandle& handle);
 
  private:
   static int on_socket(CURL* handle, curl_socket_t socket, int what, void* self, void*);
+  static int on_close(void* self, curl_socket_t socket);
   static int on_timer(CURLM* multi, long timeout_ms, void* self);
   void act(curl_socket_t socket, int events);
   void collect();
@@ -77,9 +77,15 @@ class HttpClient {
   CURLM* multi_;
   std::unique_ptr<Timer> timer_;
   int64_t turn_began_ns_ = 0;
-  std::map<curl_socket_t, std::unique_ptr<FdWatch>> watches_;
-  std::unordered_map<CURL*, Done> running_;
-  std::vector<CURL*> spare_;
+  /// Of a connection that waits for its next request the watch stays: to end it and to begin it
+  /// again takes half a dozen system calls.
+  struct Watch {
+    std::unique_ptr<FdWatch> watch;
+    int wanted = 0;  // CURL_POLL_IN, _OUT or _INOUT; 0: by nobody at the moment
+  };
+  std::unordered_map<curl_socket_t, Watch> watches_;
+  size_t running_ = 0;
+  std::vector<std::unique_ptr<EasyHandle>> spare_;
   std::vector<std::unique_ptr<codec::GunzipStream>> spare_gunzips_;
 };
 

@@ -270,6 +270,47 @@ TEST_CASE("HttpClient: a connection that the server closed while idle is replace
   CHECK(server.accepted() == 5);
 }
 
+TEST_CASE("HttpClient: a server that closes an idle connection wakes the lane once") {
+  RawServer server([](RawConnection& connection) {
+    connection.read_request();
+    connection.answer(204);
+  });
+  Client client;
+  REQUIRE(client.post(server.url()).status == 204);
+  client.lane.run_for(std::chrono::milliseconds(50));  // it closes
+  const uint64_t before = client.lane.lane().turns();
+  client.lane.run_for(std::chrono::milliseconds(100));
+  CHECK(client.lane.lane().turns() - before < 5);
+  CHECK(client.post(server.url()).status == 204);
+}
+
+TEST_CASE("HttpClient: nothing of a call is left for the next one") {
+  Seen seen;
+  RawServer server(always(200, &seen));
+  Client client;
+  Call write = post_call(server.url("/write?a=b"), "body");
+  write.headers = {{"X-One", "1"}, {"Content-Type", "text/plain"}};
+  Call read = post_call(server.url("/read"), "");
+  read.method = "GET";
+  read.headers = {{"X-Two", "2"}};
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(call_and_wait(client.lane, *client.channel, write).status == 200);
+    REQUIRE(call_and_wait(client.lane, *client.channel, read).status == 200);
+    read.headers.back().second = "3";
+  }
+  for (size_t i = 0; i < 6; i += 2) {
+    CHECK(seen[i].starts_with("POST /write?a=b "));
+    CHECK(contains(seen[i], "X-One: 1"));
+    CHECK(contains(seen[i], "Content-Length: 4"));
+    CHECK_FALSE(contains(seen[i], "X-Two"));
+    CHECK(seen[i + 1].starts_with("GET /read "));
+    CHECK(contains(seen[i + 1], i == 0 ? "X-Two: 2" : "X-Two: 3"));
+    CHECK_FALSE(contains(seen[i + 1], "X-One"));
+    CHECK_FALSE(contains(seen[i + 1], "Content-"));
+  }
+  CHECK(server.accepted() == 1);
+}
+
 TEST_CASE("HttpClient: redirects keep method, body and headers") {
   for (const int status : {301, 302, 307, 308}) {
     Seen seen;

@@ -1,8 +1,6 @@
 #include "net/transfer.h"
 
 #include <algorithm>
-#include <cstring>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,17 +16,11 @@ constexpr size_t kMaxAnswerHeaders = 100;
 // libcurl sends a body in pieces of this size, one in each turn of the loop; by itself 64 KiB.
 constexpr size_t kLeastUploadBytes = 64 * 1024;
 constexpr size_t kMaxUploadBytes = 512 * 1024;
-// Load balancers close idle connections after 60 s; a request sent at that moment is lost.
-constexpr long kMaxIdleSeconds = 50;
-// Reconnecting now and then spreads load over servers that joined later.
-constexpr long kMaxConnectionSeconds = 600;
-// A page is fetched again where a connection turns out to be closed, so idle ones may be kept for
-// longer than the usual scrape interval of a minute.
-constexpr long kMaxIdleSecondsOfReads = 300;
 // libcurl reads once per turn of the loop, so much at most. Its buffer lives as long as the
 // transfer.
 constexpr size_t kLeastBuffer = 16 * 1024;
 constexpr size_t kMostBuffer = 128 * 1024;
+constexpr size_t kMostHeaderBytes = 2 * 1024;  // of most answers
 
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
@@ -70,74 +62,40 @@ ErrorCode error_code_of(CURLcode code, std::string_view text) {
   }
 }
 
-long lowest_version(TlsVersion version) {
-  switch (version) {
-    case TlsVersion::tls10:
-      return CURL_SSLVERSION_TLSv1_0;
-    case TlsVersion::tls11:
-      return CURL_SSLVERSION_TLSv1_1;
-    case TlsVersion::tls12:
-      return CURL_SSLVERSION_TLSv1_2;
-    case TlsVersion::tls13:
-      break;
-  }
-  return CURL_SSLVERSION_TLSv1_3;
-}
-
-long highest_version(std::optional<TlsVersion> version) {
-  if (!version) {
-    return CURL_SSLVERSION_MAX_DEFAULT;
-  }
-  switch (*version) {
-    case TlsVersion::tls10:
-      return CURL_SSLVERSION_MAX_TLSv1_0;
-    case TlsVersion::tls11:
-      return CURL_SSLVERSION_MAX_TLSv1_1;
-    case TlsVersion::tls12:
-      return CURL_SSLVERSION_MAX_TLSv1_2;
-    case TlsVersion::tls13:
-      break;
-  }
-  return CURL_SSLVERSION_MAX_TLSv1_3;
-}
-
-/// Not copied by libcurl: `text` outlives the transfer.
-curl_blob borrowed_blob(const std::string& text) {
-  return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};
-}
-
 }  // namespace
 
 Transfer::Transfer(HttpClient& client, TransferSpec spec, std::function<void(TransferResult)> done)
     : client_(client),
       spec_(std::move(spec)),
       done_(std::move(done)),
-      handle_(client.take_handle()) {
+      easy_(client.take_handle(spec_.shape)),
+      handle_(easy_->get()) {
   curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, error_text_);
-  curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle_, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   curl_easy_setopt(handle_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
-  set_request();
   set_route();
   set_limits();
-  if (spec_.url.scheme == "https" || spec_.proxy.url.starts_with("https:")) {
-    set_tls();
-  }
-  client_.start(handle_, [this](CURLcode code) { finish(code); });
+  client_.start(*easy_, [this](CURLcode code) { finish(code); });
 }
 
 Transfer::~Transfer() {
-  client_.stop(handle_);
-  client_.give_back(handle_);
+  client_.stop(*easy_);
+  // What was borrowed is forgotten; the handle keeps the rest for the next transfer of its shape.
+  curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, nullptr);
+  if (connect_to_list_ != nullptr) {
+    curl_easy_setopt(handle_, CURLOPT_CONNECT_TO, nullptr);
+    curl_slist_free_all(connect_to_list_);
+  }
+  if (resolve_list_ != nullptr) {
+    curl_easy_setopt(handle_, CURLOPT_RESOLVE, nullptr);
+    curl_slist_free_all(resolve_list_);
+  }
+  client_.give_back(std::move(easy_));
   if (gunzip_) {
     client_.give_back(std::move(gunzip_));
   }
-  curl_slist_free_all(header_list_);
-  curl_slist_free_all(proxy_header_list_);
-  curl_slist_free_all(resolve_list_);
-  curl_slist_free_all(connect_to_list_);
 }
 
 bool Transfer::is_connected() const {
@@ -146,80 +104,27 @@ bool Transfer::is_connected() const {
   return pretransfer_us > 0;
 }
 
-void Transfer::set_request() {
-  curl_easy_setopt(handle_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  const bool is_plain_get = spec_.method == "GET" && spec_.body.empty();
-  if (spec_.method == "HEAD") {
-    curl_easy_setopt(handle_, CURLOPT_NOBODY, 1L);
-  } else if (!is_plain_get) {
-    // The size first: without it libcurl takes the body for text and looks for its end.
-    curl_easy_setopt(handle_, CURLOPT_POST, 1L);
-    curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE,
-                     static_cast<curl_off_t>(spec_.body.size()));
-    curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, spec_.body.empty() ? "" : spec_.body.data());
-    curl_easy_setopt(
-        handle_, CURLOPT_UPLOAD_BUFFERSIZE,
-        static_cast<long>(std::clamp(spec_.body.size(), kLeastUploadBytes, kMaxUploadBytes)));
-    if (spec_.method != "POST") {
-      curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, spec_.method.c_str());
-    }
-  }
-  for (const std::string& line : spec_.header_lines) {
-    append(header_list_, line);
-  }
-  if (spec_.aws_sigv4.empty()) {
-    append(header_list_, "Expect:");
-  } else {
-    // libcurl would sign the suppressed header too, and the server would find another signature:
-    // here the header goes out, but nobody waits for its answer.
-    curl_easy_setopt(handle_, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
-    curl_easy_setopt(handle_, CURLOPT_AWS_SIGV4, spec_.aws_sigv4.c_str());
-    curl_easy_setopt(handle_, CURLOPT_USERPWD, spec_.aws_user_pwd.c_str());
-  }
-  curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, header_list_);
-  curl_easy_setopt(handle_, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
-  curl_easy_setopt(handle_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-}
-
 void Transfer::set_route() {
-  curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS,
-                   static_cast<long>(std::max<int64_t>(spec_.connect_timeout.count(), 1)));
-  curl_easy_setopt(handle_, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(handle_, CURLOPT_MAXAGE_CONN,
-                   spec_.sink != nullptr ? kMaxIdleSecondsOfReads : kMaxIdleSeconds);
-  curl_easy_setopt(handle_, CURLOPT_MAXLIFETIME_CONN, kMaxConnectionSeconds);
-  // Our own rules decide; "" keeps libcurl from reading the environment.
-  curl_easy_setopt(handle_, CURLOPT_PROXY, spec_.proxy.url.c_str());
-  curl_easy_setopt(handle_, CURLOPT_NOPROXY, "");
-  if (spec_.proxy_headers != nullptr) {
-    for (const auto& [name, values] : *spec_.proxy_headers) {
-      for (const std::string& value : values) {
-        append(proxy_header_list_, fmt::format("{}: {}", name, value));
-      }
-    }
-    curl_easy_setopt(handle_, CURLOPT_PROXYHEADER, proxy_header_list_);
-  }
-
-  Url url = spec_.url;
-  const std::string& server_name = spec_.tls->server_name;
+  const Url& url = spec_.to->url;
+  const TransferShape& shape = *spec_.shape;
+  const std::string& server_name = shape.tls->server_name;
   if (url.scheme == "https" && !server_name.empty() && server_name != url.host) {
     // libcurl takes name for SNI and certificate from the URL: so the URL gets the wanted name,
     // and the connection goes where the caller's URL says.
     append(connect_to_list_, fmt::format("{}:{}:{}:{}", bracketed(server_name), url.port,
                                          bracketed(url.host), url.port));
     curl_easy_setopt(handle_, CURLOPT_CONNECT_TO, connect_to_list_);
-    url.host = server_name;
+    Url named = url;
+    named.host = server_name;
+    curl_easy_setopt(handle_, CURLOPT_URL, to_string(named).c_str());
+  } else {
+    curl_easy_setopt(handle_, CURLOPT_URL, spec_.to->text.c_str());
   }
-  curl_easy_setopt(handle_, CURLOPT_URL, to_string(url).c_str());
-
-  const bool by_proxy = !spec_.proxy.url.empty();
-  const std::string& host = by_proxy ? spec_.proxy.host : spec_.url.host;
-  const uint16_t port = by_proxy ? spec_.proxy.port : spec_.url.port;
-  if (!is_numeric_address(host)) {
+  if (spec_.addresses) {
+    const bool by_proxy = !shape.proxy.url.empty();
     // '+' lets the entry grow old: what is not asked for any more does not stay for ever.
-    std::string entry = fmt::format("+{}:{}:", host, port);
+    std::string entry = fmt::format("+{}:{}:", by_proxy ? shape.proxy.host : url.host,
+                                    by_proxy ? shape.proxy.port : url.port);
     for (const std::string& address : *spec_.addresses) {
       entry += (entry.back() == ':' ? "" : ",") + bracketed(address);
     }
@@ -228,41 +133,21 @@ void Transfer::set_route() {
   }
 }
 
-void Transfer::set_tls() {
-  const TlsClientConfig& tls = *spec_.tls;
-  const long version = lowest_version(tls.min_version) | highest_version(tls.max_version);
-  curl_easy_setopt(handle_, CURLOPT_SSLVERSION, version);
-  curl_easy_setopt(handle_, CURLOPT_PROXY_SSLVERSION, version);
-  if (tls.insecure_skip_verify) {
-    curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 0L);
-    curl_easy_setopt(handle_, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(handle_, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
-  }
-  const TlsMaterial& material = *spec_.tls_material;
-  if (!material.ca.empty()) {
-    const curl_blob ca = borrowed_blob(material.ca);
-    curl_easy_setopt(handle_, CURLOPT_CAINFO_BLOB, &ca);
-    curl_easy_setopt(handle_, CURLOPT_PROXY_CAINFO_BLOB, &ca);
-  }
-  if (!material.cert.empty()) {
-    const curl_blob cert = borrowed_blob(material.cert);
-    const curl_blob key = borrowed_blob(material.key);
-    curl_easy_setopt(handle_, CURLOPT_SSLCERTTYPE, "PEM");
-    curl_easy_setopt(handle_, CURLOPT_SSLCERT_BLOB, &cert);
-    curl_easy_setopt(handle_, CURLOPT_SSLKEYTYPE, "PEM");
-    curl_easy_setopt(handle_, CURLOPT_SSLKEY_BLOB, &key);
-  }
-}
-
 void Transfer::set_limits() {
-  if (spec_.timeout.count() > 0) {
-    curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, static_cast<long>(spec_.timeout.count()));
+  if (spec_.shape->has_body) {
+    // The size first: without it libcurl takes the body for text and looks for its end.
+    curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(spec_.body.size()));
+    curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, spec_.body.empty() ? "" : spec_.body.data());
+    curl_easy_setopt(
+        handle_, CURLOPT_UPLOAD_BUFFERSIZE,
+        static_cast<long>(std::clamp(spec_.body.size(), kLeastUploadBytes, kMaxUploadBytes)));
   }
-  if (spec_.expected_bytes > kLeastBuffer) {
-    curl_easy_setopt(handle_, CURLOPT_BUFFERSIZE,
-                     static_cast<long>(std::min(spec_.expected_bytes, kMostBuffer)));
-  }
+  curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, static_cast<long>(spec_.timeout.count()));
+  // One read for all of an answer, headers included.
+  curl_easy_setopt(handle_, CURLOPT_BUFFERSIZE,
+                   static_cast<long>(std::clamp(spec_.expected_bytes + kMostHeaderBytes,
+                                                kLeastBuffer, kMostBuffer)));
 }
 
 /// Decides, before its first byte, where the body goes. False: the sink does not want it.

@@ -9,37 +9,21 @@
 #include <curl/curl.h>
 
 #include "tailrace/channel.h"
-#include "tailrace/http.h"
-#include "tailrace/url.h"
 
 #include "codec/gunzip_stream.h"
+#include "net/destination.h"
+#include "net/easy_handle.h"
 #include "net/http_client.h"
-#include "net/proxy.h"
 #include "net/resolver.h"
 
 namespace tailrace::net {
 
-/// What TLS needs as PEM text; "" = not given. Shared by the transfers that use it.
-struct TlsMaterial {
-  std::string ca;
-  std::string cert;
-  std::string key;
-};
-
 /// One HTTP request, with everything decided: who, by which way, with which credentials.
 struct TransferSpec {
-  std::string method;
-  Url url;
-  std::vector<std::string> header_lines;         // "Name: value"
-  std::string_view body;                         // borrowed until the transfer is over
-  Proxy proxy;                                   // url "" = none
-  const StringListMap* proxy_headers = nullptr;  // for the proxy alone; outlives the transfer
-  Addresses addresses;  // of the proxy where there is one, else of the URL's host
-  const TlsClientConfig* tls = nullptr;
-  std::shared_ptr<const TlsMaterial> tls_material;
-  std::string aws_sigv4;     // libcurl's "aws:amz:<region>:<service>", or ""
-  std::string aws_user_pwd;  // "<access key>:<secret key>"
-  std::chrono::milliseconds connect_timeout{10000};
+  std::shared_ptr<const TransferShape> shape;
+  std::shared_ptr<const Destination> to;
+  std::string_view body;  // borrowed until the transfer is over
+  Addresses addresses;    // of the proxy where there is one, else of the URL's host; null: numeric
   std::chrono::milliseconds timeout{0};  // for the whole transfer; 0 = somebody else watches
   AnswerSink* sink = nullptr;            // borrowed until the transfer is over
   size_t expected_bytes = 0;
@@ -67,9 +51,7 @@ class Transfer {
   bool is_connected() const;
 
  private:
-  void set_request();
   void set_route();
-  void set_tls();
   void set_limits();
   bool open_sink();
   bool feed_sink(std::string_view bytes);
@@ -82,9 +64,8 @@ class Transfer {
   HttpClient& client_;
   const TransferSpec spec_;
   std::function<void(TransferResult)> done_;
-  CURL* handle_;
-  curl_slist* header_list_ = nullptr;
-  curl_slist* proxy_header_list_ = nullptr;
+  std::unique_ptr<EasyHandle> easy_;
+  CURL* handle_;  // easy_'s
   curl_slist* resolve_list_ = nullptr;
   curl_slist* connect_to_list_ = nullptr;
   TransferResult result_;
