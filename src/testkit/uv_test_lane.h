@@ -35,6 +35,9 @@ class UvTestLane {
     return !late;
   }
 
+  /// How often the loop has turned.
+  uint64_t turns() const { return lane_.turns(); }
+
   /// Lets the loop run for a while, where nothing is to happen.
   void run_for(std::chrono::milliseconds time) {
     auto end = lane_.timer([this] { lane_.stop(); });
