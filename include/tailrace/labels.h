@@ -25,6 +25,8 @@ bool is_label_name(std::string_view name) noexcept;
 class LabelAttachment {
  public:
   virtual ~LabelAttachment() = default;
+  /// Memory that it takes, itself included, where there may be one for each of a million series.
+  virtual size_t bytes() const noexcept { return 0; }
 };
 
 class LabelInterner;

@@ -51,6 +51,8 @@ class SeriesAttachments {
     return slots_ != nullptr && slot < slots_->size() ? (*slots_)[slot].get() : nullptr;
   }
   void set(uint32_t slot, std::unique_ptr<LabelAttachment> what);
+  /// For whoever owns the series and accounts for its memory.
+  size_t bytes() const noexcept;
 
  private:
   std::unique_ptr<std::vector<std::unique_ptr<LabelAttachment>>> slots_;  // null: the usual case

@@ -27,6 +27,17 @@ void SeriesAttachments::set(uint32_t slot, std::unique_ptr<LabelAttachment> what
   (*slots_)[slot] = std::move(what);
 }
 
+size_t SeriesAttachments::bytes() const noexcept {
+  if (slots_ == nullptr) {
+    return 0;
+  }
+  size_t sum = sizeof *slots_ + slots_->capacity() * sizeof(slots_->front());
+  for (const auto& slot : *slots_) {
+    sum += slot == nullptr ? 0 : slot->bytes();
+  }
+  return sum;
+}
+
 uint64_t series_hash(std::string_view encoded_labels) noexcept {
   return XXH3_64bits(encoded_labels.data(), encoded_labels.size());
 }

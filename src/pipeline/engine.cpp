@@ -59,13 +59,15 @@ void Engine::share_memory() {
   const size_t limit = config.memory_limit.bytes;
   const size_t fixed = kFixedReserve + kLaneReserve * lanes_.size();
   const size_t pool = std::max(limit > fixed ? limit - fixed : 0, limit / 4);
-  // A quarter is for what inputs hold (bodies, carried lines), the rest for the outputs' queues.
-  shared_->input_memory = std::make_unique<delivery::MemoryPool>(pool / 4);
-  const size_t for_outputs = pool - pool / 4;
   size_t wanted = 0;
   for (const auto& component : config.outputs) {
-    wanted += component.output.memory.bytes;
+    wanted += std::max<size_t>(component.output.memory.bytes, kLeastOutputMemory);
   }
+  // Inputs (bodies, carried lines, what is known of series) have what the outputs' queues do not
+  // ask for, and a quarter in any case.
+  const size_t for_inputs = std::max(pool / 4, pool - std::min(pool, wanted));
+  const size_t for_outputs = pool - for_inputs;
+  shared_->input_memory = std::make_unique<delivery::MemoryPool>(for_inputs);
   for (const auto& component : config.outputs) {
     delivery::OutputOptions options = options_of(component);
     if (wanted > for_outputs) {

@@ -120,6 +120,10 @@ void register_engine_metrics(EngineShared& shared, std::vector<const delivery::L
         .set(static_cast<double>(shared.config.memory_limit.bytes));
     agent.gauge("input_memory_bytes", "Memory that inputs hold beyond the unit in work.")
         .set(static_cast<double>(shared.input_memory->used()));
+    agent
+        .gauge("input_memory_limit_bytes",
+               "What inputs may hold: their share of agent.memory_limit.")
+        .set(static_cast<double>(shared.input_memory->limit()));
     const CheckpointStore::Stats stats = shared.checkpoints->stats();
     agent.gauge("checkpoint_rows", "Positions in the checkpoint file.")
         .set(static_cast<double>(stats.rows));

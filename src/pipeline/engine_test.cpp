@@ -132,6 +132,34 @@ pipelines:
   CHECK(bench.metric("input_records_total", {{"component", "files"}}) == 3);
 }
 
+TEST_CASE("Engine: inputs have the memory that outputs do not ask for, and a quarter at least") {
+  const auto input_memory = [](const char* buffer) {
+    World world;
+    EngineBench bench(fmt::format(R"(
+agent: {{memory_limit: 224MiB}}
+inputs:
+  files: {{type: lines, paths: ["{}"]}}
+outputs:
+  one: {{type: words, url: "{}", buffer: {{memory: {}}}}}
+  two: {{type: words, url: "{}", buffer: {{memory: 20MiB}}}}
+pipelines:
+  p: {{inputs: [files], outputs: [one, two]}}
+)",
+                                  world.path("a"), kOne, buffer, kTwo),
+                      line_plugins(), world.disk);
+    return std::pair(bench.metric("input_memory_limit_bytes"),
+                     bench.metric("output_buffer_memory_limit_bytes", {{"component", "one"}}) +
+                         bench.metric("output_buffer_memory_limit_bytes", {{"component", "two"}}));
+  };
+  constexpr double kPool = 200 << 20;  // 20 MiB are the agent's, 4 the lane's
+  const auto [much, little_asked] = input_memory("30MiB");
+  CHECK(much == kPool - (50 << 20));
+  CHECK(little_asked == 50 << 20);
+  const auto [least, much_asked] = input_memory("1GiB");
+  CHECK(least == kPool / 4);
+  CHECK(much_asked <= kPool * 3 / 4);
+}
+
 TEST_CASE("Engine: an output that hangs does not delay the other one") {
   World world;
   EngineBench bench(fmt::format(R"(

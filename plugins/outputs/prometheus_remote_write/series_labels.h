@@ -16,6 +16,10 @@ struct SeriesLabels final : LabelAttachment {
   std::string encoded;  ///< Empty: the series is not sent.
   std::string tenant;   ///< With tenant_label.
   uint64_t hash = 0;
+
+  size_t bytes() const noexcept override {
+    return sizeof *this + encoded.capacity() + tenant.capacity();
+  }
 };
 
 /// Makes SeriesLabels: external labels, then write_relabel_configs, then the tenant's label.

@@ -61,14 +61,19 @@ class ChunkedArray {
     }
   }
   void clear() noexcept { shrink_to(0); }
+  /// Of a large chunk only what has been used: the rest is not there yet.
   size_t bytes() const noexcept {
-    return chunk_count_ == 0
-               ? 0
-               : (first_of(chunk_count_ - 1) + chunk_size(chunk_count_ - 1)) * sizeof(T);
+    if (chunk_count_ == 0) {
+      return 0;
+    }
+    const size_t before = first_of(chunk_count_ - 1);
+    const size_t last = chunk_size(chunk_count_ - 1);
+    return (before + (last * sizeof(T) < kLarge ? last : size_ - before)) * sizeof(T);
   }
 
  private:
   static constexpr uint32_t kFirst = 64;
+  static constexpr size_t kLarge = 128 * 1024;
   struct Place {
     uint32_t chunk;
     uint32_t offset;

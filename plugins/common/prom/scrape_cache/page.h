@@ -50,6 +50,7 @@ class ScrapeCache::Impl {
   uint64_t live() const noexcept { return live_; }
   uint64_t entries() const noexcept { return entries_.size() - entries_.dead(); }
   size_t bytes() const noexcept;
+  void count_attachments() noexcept;
 
  private:
   enum class Walk : uint8_t { none, good, stale };
@@ -218,6 +219,7 @@ class ScrapeCache::Impl {
 
   uint64_t live_ = 0;          // kLive entries
   uint64_t good_entries_ = 0;  // entries after the last good page
+  size_t attachment_bytes_ = 0;
 };
 
 }  // namespace tailrace::common::prom

@@ -48,6 +48,9 @@ uint64_t ScrapeCache::entries() const noexcept {
 size_t ScrapeCache::bytes() const noexcept {
   return impl_->bytes();
 }
+void ScrapeCache::count_attachments() noexcept {
+  impl_->count_attachments();
+}
 
 void ScrapeCache::Impl::begin(PageFormat format, int64_t timestamp) {
   finish_walk();
@@ -141,6 +144,12 @@ void ScrapeCache::Impl::stale(int64_t timestamp) {
 
 /// Takes what nobody has taken: the walk also keeps the books.
 void ScrapeCache::Impl::finish_walk() {
+  if (walk_ != Walk::none && walk_at_ == entries_.size() && further_at_ == further_.size()) {
+    end_walk();
+  }
+  if (walk_ == Walk::none) {
+    return;
+  }
   Arena nowhere(4096);
   MetricBatch batch;
   while (take(batch, nowhere, 1024)) {
@@ -149,7 +158,15 @@ void ScrapeCache::Impl::finish_walk() {
 }
 
 size_t ScrapeCache::Impl::bytes() const noexcept {
-  return sizeof *this + entries_.bytes() + page_arena_.reserved_bytes() + carried_.capacity();
+  return sizeof *this + entries_.bytes() + page_arena_.reserved_bytes() + carried_.capacity() +
+         attachment_bytes_;
+}
+
+void ScrapeCache::Impl::count_attachments() noexcept {
+  attachment_bytes_ = 0;
+  for (uint32_t id = 0; id < entries_.size(); ++id) {
+    attachment_bytes_ += entries_.series(id).attachments.bytes();
+  }
 }
 
 void ScrapeCache::Impl::count_fast_lines() noexcept {

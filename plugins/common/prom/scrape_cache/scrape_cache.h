@@ -74,8 +74,10 @@ class ScrapeCache {
   uint64_t live_series() const noexcept;
   /// Texts that are known: series, dropped ones, metadata lines.
   uint64_t entries() const noexcept;
-  /// Memory that the cache holds.
+  /// Memory that the cache holds, with what outputs keep with its series.
   size_t bytes() const noexcept;
+  /// Looks anew how much outputs keep: worth it after new series were handed over.
+  void count_attachments() noexcept;
 
  private:
   class Impl;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -24,7 +25,29 @@ TestRow gone(const char* labels, int64_t timestamp) {
 }
 using Rows = std::vector<TestRow>;
 
+struct Kilobyte final : LabelAttachment {
+  size_t bytes() const noexcept override { return 1000; }
+};
+
 }  // namespace
+
+TEST_CASE("ScrapeCache: what outputs keep with its series counts as its memory") {
+  CacheBench bench;
+  bench.cache.begin(PageFormat::text, 1);
+  REQUIRE(bench.cache.feed("a 1\nb 2\n"));
+  REQUIRE(bench.cache.finish());
+  Arena arena;
+  MetricBatch batch;
+  REQUIRE(bench.cache.take(batch, arena, 10));
+  REQUIRE(batch.size == 2);
+  const size_t before = bench.cache.bytes();
+  for (uint32_t i = 0; i < batch.size; ++i) {
+    batch.series[i]->attachments.set(1, std::make_unique<Kilobyte>());
+  }
+  bench.cache.count_attachments();
+  CHECK(bench.cache.bytes() >= before + 2000);
+  CHECK(bench.cache.bytes() < before + 2200);
+}
 
 TEST_CASE("ScrapeCache: samples of a page, and of the same page again") {
   CacheBench bench;
