@@ -1,15 +1,12 @@
-#include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "codec/decimal.h"
 #include "codec/proto_reader.h"
 #include "codec/utf8.h"
 #include "codec/varint.h"
 #include "plugins/common/prom/exposition/metadata.h"
-#include "plugins/common/prom/scrape_cache/native_histogram.h"
 #include "plugins/common/prom/scrape_cache/page.h"
+#include "plugins/common/prom/scrape_cache/protobuf_message.h"
 
 /// Pages of the protobuf format: MetricFamily messages, each behind its length. A series' "text"
 /// here is a key made of the family's name, the part (bucket, sum …) and the labels as they came.
@@ -21,15 +18,6 @@ using codec::ProtoReader;
 
 /// A family that is larger ends the page: it must be in memory as a whole.
 constexpr size_t kMaxFamily = 64 * 1024 * 1024;
-
-enum ProtoType : uint64_t {
-  kCounter = 0,
-  kGauge = 1,
-  kSummary = 2,
-  kUntyped = 3,
-  kHistogram = 4,
-  kGaugeHistogram = 5
-};
 
 MetricType metric_type(uint64_t type) noexcept {
   switch (type) {
@@ -46,35 +34,6 @@ MetricType metric_type(uint64_t type) noexcept {
     default:
       return MetricType::unknown;
   }
-}
-
-uint64_t value_bits(double value) noexcept {
-  return std::isnan(value) ? kNormalNan : std::bit_cast<uint64_t>(value);
-}
-
-double read_double(ProtoReader& reader) noexcept {
-  return std::bit_cast<double>(reader.fixed64());
-}
-
-/// google.protobuf.Timestamp in ms.
-int64_t timestamp_ms(std::string_view message) noexcept {
-  ProtoReader reader(message);
-  uint64_t seconds = 0;
-  uint64_t nanos = 0;
-  while (reader.next()) {
-    switch (reader.field()) {
-      case 1:
-        seconds = reader.varint();
-        break;
-      case 2:
-        nanos = reader.varint();
-        break;
-      default:
-        reader.skip();
-    }
-  }
-  return static_cast<int64_t>(seconds * 1000) +
-         static_cast<int32_t>(static_cast<uint32_t>(nanos)) / 1'000'000;
 }
 
 Label read_label(std::string_view message, bool& ok) noexcept {
@@ -116,27 +75,6 @@ std::string_view suffix(char part) noexcept {
 }
 
 }  // namespace
-
-/// What stands in front of a family's metrics.
-struct ScrapeCache::Impl::FamilyHead {
-  std::string_view name;
-  std::string_view help;
-  std::string_view unit;
-  uint64_t type = 0;
-  size_t metrics = 0;
-};
-
-/// A Metric message; of counter, gauge … the content of whichever field the family's type wants.
-struct ScrapeCache::Impl::Metric {
-  std::vector<Label>& labels;
-  std::string_view content;
-  int64_t timestamp = 0;
-  int64_t created = 0;
-
-  FoundSample sample(double value) const noexcept {
-    return {value_bits(value), timestamp != 0, timestamp, created, nullptr};
-  }
-};
 
 bool ScrapeCache::Impl::feed_protobuf(std::string_view bytes) {
   std::string_view rest = bytes;
@@ -343,159 +281,6 @@ void ScrapeCache::Impl::summary_samples(const FamilyHead& head, const Metric& me
   for (const auto& [bound, value] : quantiles) {
     proto_sample(head, metric, 'q', bound, metric.sample(value));
   }
-}
-
-void ScrapeCache::Impl::histogram_samples(const FamilyHead& head, const Metric& metric) {
-  bool may_convert = options_.classic_to_custom_buckets && head.type == kHistogram;
-  if (options_.native_histograms && is_native_histogram(metric.content)) {
-    may_convert = false;
-    if (!native_sample(head, metric)) {
-      return;
-    }
-    if (!options_.always_classic_histograms) {
-      return;
-    }
-    ProtoReader reader(metric.content);
-    bool has_buckets = false;
-    while (reader.next()) {
-      has_buckets = has_buckets || reader.field() == 3;
-      reader.skip();
-    }
-    if (!has_buckets) {
-      return;
-    }
-  }
-  classic_samples(head, metric, may_convert);
-}
-
-bool ScrapeCache::Impl::native_sample(const FamilyHead& head, const Metric& metric) {
-  std::string error;
-  NativeHistogram* histogram =
-      read_native_histogram(metric.content, head.type == kGaugeHistogram, page_arena_, error);
-  if (histogram == nullptr) {
-    return broken(error + ": " + std::string(head.name));
-  }
-  FoundSample sample = metric.sample(0);
-  sample.histogram = histogram;
-  std::vector<std::string_view> exemplars;
-  std::vector<std::string_view> bucket_exemplars;
-  ProtoReader reader(metric.content);
-  while (reader.next()) {
-    if (reader.field() == 15) {
-      sample.created = timestamp_ms(reader.bytes());
-    } else if (reader.field() == 16) {
-      exemplars.push_back(reader.bytes());
-    } else if (reader.field() == 3) {
-      ProtoReader bucket(reader.bytes());
-      while (bucket.next()) {
-        if (bucket.field() == 3) {
-          bucket_exemplars.push_back(bucket.bytes());
-        } else {
-          bucket.skip();
-        }
-      }
-    } else {
-      reader.skip();
-    }
-  }
-  const int32_t finest = highest_schema_for(options_.native_histogram_min_bucket_factor);
-  if (!reduce_resolution(*histogram, options_.native_histogram_bucket_limit, finest, page_arena_)) {
-    over_bucket_limit_ = true;  // the page is read on, for its counts
-  }
-  const uint32_t id = proto_sample(head, metric, 'n', 0, sample);
-  for (const std::string_view exemplar : exemplars.empty() ? bucket_exemplars : exemplars) {
-    proto_exemplar(id, exemplar, true, metric);
-  }
-  return !failed_;
-}
-
-void ScrapeCache::Impl::classic_samples(const FamilyHead& head, const Metric& metric_so_far,
-                                        bool may_convert) {
-  struct Bucket {
-    double bound = 0;
-    double count = 0;
-    std::string_view exemplar;
-  };
-  Metric metric = metric_so_far;
-  std::vector<Bucket> buckets;
-  uint64_t count = 0;
-  double count_float = 0;
-  double sum = 0;
-  bool ok = true;
-  ProtoReader reader(metric.content);
-  while (reader.next()) {
-    switch (reader.field()) {
-      case 1:
-        count = reader.varint();
-        break;
-      case 2:
-        sum = read_double(reader);
-        break;
-      case 3: {
-        Bucket& bucket = buckets.emplace_back();
-        double cumulative_float = 0;
-        ProtoReader message(reader.bytes());
-        while (message.next()) {
-          if (message.field() == 1) {
-            bucket.count = static_cast<double>(message.varint());
-          } else if (message.field() == 2) {
-            bucket.bound = read_double(message);
-          } else if (message.field() == 3) {
-            bucket.exemplar = message.bytes();
-          } else if (message.field() == 4) {
-            cumulative_float = read_double(message);
-          } else {
-            message.skip();
-          }
-        }
-        bucket.count = cumulative_float != 0 ? cumulative_float : bucket.count;
-        ok = ok && message.ok();
-        break;
-      }
-      case 4:
-        count_float = read_double(reader);
-        break;
-      case 15:
-        metric.created = timestamp_ms(reader.bytes());
-        break;
-      default:
-        reader.skip();
-    }
-  }
-  if (!reader.ok() || !ok) {
-    broken("a histogram of " + std::string(head.name) + " that is no well-formed message");
-    return;
-  }
-  const double all = count_float != 0 ? count_float : static_cast<double>(count);
-  if (may_convert) {
-    collected_.clear();
-    collected_.set_count(all);
-    collected_.set_sum(std::isnan(sum) ? std::bit_cast<double>(kNormalNan) : sum);
-    for (const Bucket& bucket : buckets) {
-      collected_.add_bucket(bucket.bound, bucket.count);
-    }
-    FoundSample sample = metric.sample(0);
-    sample.histogram = collected_.convert(page_arena_);
-    if (sample.histogram != nullptr && check_bucket_limit(*sample.histogram)) {
-      const uint32_t id = proto_sample(head, metric, 'n', 0, sample);
-      for (const Bucket& bucket : buckets) {
-        proto_exemplar(id, bucket.exemplar, true, metric);
-      }
-    }
-    if (!options_.always_classic_histograms) {
-      return;
-    }
-  }
-  proto_sample(head, metric, 'c', 0, metric.sample(all));
-  proto_sample(head, metric, 's', 0, metric.sample(sum));
-  for (const Bucket& bucket : buckets) {
-    const uint32_t id = proto_sample(head, metric, 'b', bucket.bound, metric.sample(bucket.count));
-    proto_exemplar(id, bucket.exemplar, false, metric);
-    if (bucket.bound == std::numeric_limits<double>::infinity()) {
-      return;
-    }
-  }
-  proto_sample(head, metric, 'b', std::numeric_limits<double>::infinity(), metric.sample(all));
 }
 
 /// `part` says which of the family's series: v(alue), c(ount), s(um), b(ucket), q(uantile),
