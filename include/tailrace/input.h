@@ -137,6 +137,8 @@ struct TargetStatus {
   double timeout_seconds = 0;
   uint64_t samples = 0;  ///< Of the last one, before metric_relabel_configs.
   uint64_t samples_after_relabel = 0;
+  /// From the last one of the run before to the first one of this run; 0 = not known.
+  double gap_seconds = 0;
 };
 
 /// Takes records from somewhere. One instance per lane.

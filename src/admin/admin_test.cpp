@@ -170,6 +170,7 @@ TEST_CASE("AdminServer: targets in the shape of Prometheus's API, each lane's ow
   fresh.pool = "api v2";
   fresh.health = "unknown";
   fresh.last_scrape_ns = 0;
+  fresh.gap_seconds = 12.5;
   TargetStatus gone;
   gone.pool = "node";
   gone.dropped = true;
@@ -190,6 +191,8 @@ TEST_CASE("AdminServer: targets in the shape of Prometheus's API, each lane's ow
   CHECK(all.starts_with(R"({"status":"success","data":{"activeTargets":[{"discovered)"));
   CHECK(all.find(shown_up + "]") != std::string::npos);  // the last one: sorted by job
   CHECK(all.find(R"("lastScrape":"0001-01-01T00:00:00Z")") != std::string::npos);
+  CHECK(all.find(R"("lastSamplesPostMetricRelabeling":390,"restartGap":12.5})") !=
+        std::string::npos);
   CHECK(all.ends_with(
       R"("droppedTargets":[{"discoveredLabels":{"__address__":"c:1"},"scrapePool":"node",)"
       R"("input":"scrape"}],"droppedTargetCounts":{"api v2":0,"node":5}}})"));

@@ -88,6 +88,9 @@ void add_active(JsonText& json, const std::string& input, const TargetStatus& ta
   json.key("input").value(input);
   json.key("lastSamples").value(target.samples);
   json.key("lastSamplesPostMetricRelabeling").value(target.samples_after_relabel);
+  if (target.gap_seconds > 0) {
+    json.key("restartGap").value(target.gap_seconds);
+  }
   json.close('}');
 }
 

@@ -39,6 +39,7 @@ struct Shown {
   std::string last;
   std::string duration;
   std::string samples;
+  std::string gap;     // seconds; "": none is known
   std::string labels;  // `a="b" c="d"`
   std::string discovered;
 };
@@ -66,10 +67,10 @@ Shown read_target(JsonValue& value) {
       out.discovered = labels_of(part);
     } else {
       static const std::map<std::string_view, std::string Shown::*> texts = {
-          {"scrapePool", &Shown::pool},    {"scrapeUrl", &Shown::url},
-          {"health", &Shown::health},      {"lastError", &Shown::error},
-          {"lastScrape", &Shown::last},    {"lastScrapeDuration", &Shown::duration},
-          {"lastSamples", &Shown::samples}};
+          {"scrapePool", &Shown::pool},     {"scrapeUrl", &Shown::url},
+          {"health", &Shown::health},       {"lastError", &Shown::error},
+          {"lastScrape", &Shown::last},     {"lastScrapeDuration", &Shown::duration},
+          {"lastSamples", &Shown::samples}, {"restartGap", &Shown::gap}};
       if (const auto found = texts.find(key); found != texts.end()) {
         out.*(found->second) = text_of(part);
       }
@@ -135,6 +136,10 @@ std::string show_active(const Shown& target) {
   out += scraped ? fmt::format("           last scrape {}, took {}, {} samples\n",
                                when(target.last), in_milliseconds(target.duration), target.samples)
                  : "           not scraped yet\n";
+  if (!target.gap.empty()) {
+    out += fmt::format("           not scraped for {} s while the agent was not running\n",
+                       target.gap);
+  }
   if (!target.error.empty()) {
     out += fmt::format("           error: {}\n", target.error);
   }

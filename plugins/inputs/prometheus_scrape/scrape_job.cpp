@@ -100,6 +100,7 @@ void ScrapeJob::describe(std::vector<TargetStatus>& rows) const {
     row.timeout_seconds = std::chrono::duration<double>(target.timeout).count();
     row.samples = state.last_samples;
     row.samples_after_relabel = state.last_post_relabel;
+    row.gap_seconds = state.gap_seconds;
   }
   if (scrapes_.lane.context.lane().id() != 0) {
     return;

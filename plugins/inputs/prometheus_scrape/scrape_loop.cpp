@@ -18,11 +18,6 @@ using common::prom::TargetPtr;
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
-// A page of a million series must not keep the lane from its other targets.
-constexpr uint32_t kRowsPerShare = 32 * 1024;
-// Of a single row, however large: an output's memory may be too small to ever promise more.
-constexpr uint64_t kMostAskedFor = 1024 * 1024;
-
 common::prom::PageOptions page_options(const common::prom::ScrapeConfig& job,
                                        const common::prom::Target& target) {
   common::prom::PageOptions options;
@@ -83,16 +78,6 @@ const char* to_string(TargetState::Health health) noexcept {
       break;
   }
   return "unknown";
-}
-
-void LaneScrapes::serve_waiting() {
-  for (size_t left = waiting.size(); left > 0 && !waiting.empty(); --left) {
-    ScrapeLoop* loop = waiting.front();
-    waiting.pop_front();
-    if (!loop->go_on()) {
-      return;  // it stands in the queue again
-    }
-  }
 }
 
 ScrapeLoop::ScrapeLoop(JobScrapes& job, TargetPtr target)
@@ -382,6 +367,11 @@ void ScrapeLoop::report(bool up) {
     const double seconds = static_cast<double>(*gap) / 1000;
     lane_.stats.gaps.observe(seconds);
     lane_.stats.longest_gap.set(std::max(lane_.stats.longest_gap.value(), seconds));
+    state_.gap_seconds = seconds;
+    lane_.context.log().info(
+        "gap", fmt::format("job {}: {} was not scraped for {:.1f} s, over the agent's restart; "
+                           "/api/v1/targets tells it of each target",
+                           job_.config.job_name, target_->url, seconds));
   }
   account_memory();
   report_waits_ = true;
@@ -402,73 +392,6 @@ void ScrapeLoop::say_that_series_end() {
   report_.stale = true;
   report_waits_ = true;
   hand_over();
-}
-
-bool ScrapeLoop::hand_over() {
-  Feed& feed = lane_.context.feed();
-  uint32_t handed = 0;
-  while (cache_->waiting_rows() > 0 || report_waits_) {
-    const uint64_t rows = cache_->waiting_rows();
-    const size_t report_bytes = report_series_->encoded_bytes();
-    const uint64_t per_row = cache_->waiting_bytes() / std::max<uint64_t>(rows, 1) + 1;
-    const auto most = static_cast<uint32_t>(std::clamp<uint64_t>(
-        kMaxBlockBytes / per_row, 1, kMaxUnitRecords - report_series_->size()));
-    if (handed >= kRowsPerShare) {
-      begin_waiting();
-      lane_.next_turn->start(std::chrono::milliseconds(0));
-      return true;
-    }
-    const size_t one = std::min<uint64_t>(per_row, kMostAskedFor);
-    const size_t all = cache_->waiting_bytes() + report_bytes;
-    if (!feed.credit(std::max(std::min(all, kMaxBlockBytes), one))) {
-      begin_waiting();
-      return false;
-    }
-    feed.begin_unit();
-    Arena& arena = lane_.context.lane().arena();
-    MetricBatch batch;
-    if (cache_->take(batch, arena, most)) {
-      handed += batch.records();
-      feed.push(batch);
-    }
-    if (cache_->waiting_rows() == 0) {
-      MetricBatch report_batch;
-      report_series_->fill(report_batch, report_, arena);
-      report_waits_ = false;
-      feed.push(report_batch);
-    }
-  }
-  after_hand_over();
-  return true;
-}
-
-bool ScrapeLoop::go_on() {
-  is_waiting_ = false;
-  return hand_over();
-}
-
-void ScrapeLoop::begin_waiting() {
-  is_waiting_ = true;
-  lane_.waiting.push_back(this);
-}
-
-/// May destroy this.
-void ScrapeLoop::after_hand_over() {
-  if (leaving_ == Leaving::markers) {
-    job_.gone(*this);
-  }
-}
-
-/// Keeps the memory account at what the cache holds. False: it cannot have so much.
-bool ScrapeLoop::account_memory() {
-  const size_t held = cache_->bytes();
-  if (held < accounted_) {
-    lane_.context.memory().release(accounted_ - held);
-  } else if (held > accounted_ && !lane_.context.memory().reserve(held - accounted_)) {
-    return false;
-  }
-  accounted_ = held;
-  return true;
 }
 
 }  // namespace tailrace::inputs::prometheus_scrape

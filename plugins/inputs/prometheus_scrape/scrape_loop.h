@@ -73,6 +73,7 @@ struct TargetState {
   double last_duration_seconds = 0;
   uint64_t last_samples = 0;
   uint64_t last_post_relabel = 0;
+  double gap_seconds = 0;  ///< Over the agent's restart: from the last scrape before to the first.
 };
 /// "unknown", "up", "down"
 const char* to_string(TargetState::Health health) noexcept;

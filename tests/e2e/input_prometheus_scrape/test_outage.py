@@ -1,4 +1,5 @@
 """The receiver is away, or the agent is killed: what is caught up, and what is missing."""
+import json
 import os
 import time
 
@@ -98,6 +99,9 @@ def test_a_kill_costs_what_was_not_spooled_and_each_gap_is_told(agents, server, 
     assert metrics.total("tailrace_scrape_gap_seconds_count") == len(paths)
     # The times are written every five seconds.
     assert 1 <= metrics.total("tailrace_scrape_gap_max_seconds") < 15
+    targets = json.loads(agent.get("/api/v1/targets")[1])["data"]["activeTargets"]
+    assert {target["labels"]["path"] for target in targets} == set(paths)
+    assert all(1 <= target["restartGap"] < 15 for target in targets)
 
 
 def test_a_receiver_that_is_slow_does_not_delay_scrapes(agents, server, receiver):
