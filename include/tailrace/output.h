@@ -75,7 +75,8 @@ struct Answer {
     retry,           ///< Nothing, or not all, was stored; the same bytes may be sent again.
     partly,          ///< Stored but for `refused` records, which are refused for good.
     refused,         ///< Refused for good, as a whole.
-    blame_source,    ///< Refused as a whole because of some record: try source by source, once.
+    blame_source,    ///< Refused as a whole because of some record: try its sources (or whatever
+                     ///< rework() takes it apart into) by themselves, once.
     too_large,       ///< Send it in smaller pieces.
     unknown_format,  ///< The server does not know this format; transcode.
   };

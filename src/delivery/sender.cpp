@@ -264,7 +264,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
       finish(request, Outcome::refused, answer.reason, 0);
       break;
     case Answer::Kind::blame_source:
-      if (request.taken_apart || request.parts.size() < 2) {
+      if (request.taken_apart) {
         log_.error("refused", fmt::format("{} records of one source were refused for good ({}): {}",
                                           records_of(request), answer.reason, answer.detail));
         quarantine(request);
@@ -408,8 +408,10 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
         Sequence& sequence = request.sequence;
         landed(request);
         const bool useless = job->result && job->result->bodies.size() == 1 &&
-                             job->result->refused.empty() && reason == ReworkReason::too_large &&
-                             job->result->bodies[0].payload.size() >= request.payload_size;
+                             job->result->refused.empty() &&
+                             (reason == ReworkReason::blame_source ||
+                              (reason == ReworkReason::too_large &&
+                               job->result->bodies[0].payload.size() >= request.payload_size));
         if (!job->result || useless) {
           log_.error("refused",
                      fmt::format("a request of {} records was refused for good ({}) and cannot be "

@@ -76,7 +76,7 @@ Answer bad_request(const CallResult& result, const AnswerContext& context) {
     answer.refused = context.records - *count;
     return answer;
   }
-  return of_status(context.parts > 1 ? Answer::Kind::blame_source : Answer::Kind::refused, result);
+  return of_status(Answer::Kind::blame_source, result);
 }
 
 }  // namespace

@@ -11,7 +11,6 @@ namespace tailrace::outputs::prometheus_remote_write {
 struct AnswerContext {
   common::prom::WriteVersion version = common::prom::WriteVersion::v1;
   uint64_t records = 0;  ///< Samples and histograms in the request.
-  size_t parts = 0;      ///< From so many source units.
   bool retry_on_429 = true;
   int64_t wall_ns = 0;
 };
@@ -20,9 +19,10 @@ struct AnswerContext {
 /// 4xx never. A 2.0 receiver says how much it has written; a success that does not is one of 1.0
 /// that understood nothing, which is the same as 415.
 ///
-/// A 400 gives up the request, which may hold samples of several clients (behind a receiver of
-/// ours); some servers store nothing of it then. So each client's samples are tried by themselves,
-/// once: these are other requests than the one that was refused.
+/// A 400 gives up the request, which may hold samples of several targets or clients; some servers
+/// (Prometheus, for 1.0) store nothing of it then. So the samples of each, those that are much older
+/// than the others apart, are tried by themselves, once: these are other requests than the one that
+/// was refused.
 ///
 /// Source: remote write 1.0, "Retries & Backoff"; 2.0, "Required Written Response Headers",
 ///         "Partial Write"; wire-facts section 5.

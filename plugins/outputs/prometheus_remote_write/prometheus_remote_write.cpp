@@ -332,7 +332,6 @@ Answer RemoteWriteOutput::read_answer(const SealedView& request, const CallResul
   for (const PartRange& part : request.parts) {
     context.records += part.weight.records;
   }
-  context.parts = request.parts.size();
   context.retry_on_429 = config_->queue_config.retry_on_http_429;
   context.wall_ns = context_.lane().clock().wall_ns();
   Answer answer = read_write_answer(result, context);

@@ -1,7 +1,11 @@
 #include "plugins/outputs/prometheus_remote_write/rework.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -134,8 +138,8 @@ class Builder {
     }
     made.payload = body.seal(made.parts);
   }
-  void refuse(const Item& item) {
-    out_.refused.push_back({item.origin, item.weight, "sample_too_large"});
+  void refuse(const Item& item, const char* reason) {
+    out_.refused.push_back({item.origin, item.weight, reason});
   }
   Rework take() { return std::move(out_); }
 
@@ -164,20 +168,82 @@ uint64_t share(uint64_t whole, uint64_t part, uint64_t of) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(whole) * part / of);
 }
 
-void split(const Item& item, Builder& builder) {
-  const size_t count = item.rows.size();
-  if (count <= 1) {
-    builder.refuse(item);
+/// Takes away rows, with their share of the weight.
+Item take(Item& from, std::vector<SeriesRow> rows, std::vector<SeriesRow> rest) {
+  Item taken{from.origin, {}, std::move(rows)};
+  const size_t count = taken.rows.size() + rest.size();
+  taken.weight = {share(from.weight.records, taken.rows.size(), count),
+                  share(from.weight.bytes, taken.rows.size(), count)};
+  from.weight = from.weight - taken.weight;
+  from.rows = std::move(rest);
+  return taken;
+}
+
+void split(Item item, Builder& builder) {
+  if (item.rows.size() <= 1) {
+    builder.refuse(item, "sample_too_large");
     return;
   }
-  const size_t cut = count / 2;
-  Item first{item.origin, {}, {item.rows.begin(), item.rows.begin() + static_cast<ptrdiff_t>(cut)}};
-  first.weight = {share(item.weight.records, cut, count), share(item.weight.bytes, cut, count)};
-  Item second{item.origin,
-              item.weight - first.weight,
-              {item.rows.begin() + static_cast<ptrdiff_t>(cut), item.rows.end()}};
+  const auto cut = item.rows.begin() + static_cast<ptrdiff_t>(item.rows.size() / 2);
+  const Item first = take(item, {item.rows.begin(), cut}, {cut, item.rows.end()});
   builder.add({&first, 1});
-  builder.add({&second, 1});
+  builder.add({&item, 1});
+}
+
+/// Of how old a sample is beside the youngest of its part: receivers refuse what is too old or out
+/// of order (in a page's own timestamps), and with it all that came in the same request.
+size_t age_class(int64_t age_ms) {
+  constexpr int64_t kMinute = 60'000;
+  constexpr std::array<int64_t, 6> kLimits = {
+      0, kMinute, 10 * kMinute, 30 * kMinute, 60 * kMinute, 120 * kMinute};
+  return static_cast<size_t>(std::ranges::lower_bound(kLimits, age_ms) - kLimits.begin());
+}
+
+/// One body for each age that there is, the oldest first: a series' samples stay in order.
+void add_by_age(Item item, Builder& builder) {
+  int64_t youngest = INT64_MIN;
+  for (const SeriesRow& row : item.rows) {
+    youngest = std::max(youngest, row.only_exemplars ? INT64_MIN : row.timestamp);
+  }
+  std::map<size_t, std::vector<SeriesRow>, std::greater<>> by_age;
+  for (const SeriesRow& row : item.rows) {
+    // The age of an exemplar alone does not count: it goes with the youngest.
+    const auto age = static_cast<uint64_t>(youngest) - static_cast<uint64_t>(row.timestamp);
+    const auto age_ms = static_cast<int64_t>(std::min<uint64_t>(age, INT64_MAX));
+    by_age[row.only_exemplars ? 0 : age_class(age_ms)].push_back(row);
+  }
+  while (by_age.size() > 1) {
+    std::vector<SeriesRow> oldest = std::move(by_age.begin()->second);
+    by_age.erase(by_age.begin());
+    std::vector<SeriesRow> rest;
+    for (const auto& [age, rows] : by_age) {
+      rest.insert(rest.end(), rows.begin(), rows.end());
+    }
+    const Item taken = take(item, std::move(oldest), std::move(rest));
+    builder.add({&taken, 1});
+  }
+  builder.add({&item, 1});
+}
+
+/// Refuses what 1.0 has no fields for. False: nothing is left.
+/// Source: Prometheus storage/remote/queue_manager.go, nhcb_in_rw1_not_supported.
+bool keep_for_v1(Item& item, Builder& builder) {
+  std::vector<SeriesRow> refused;
+  std::vector<SeriesRow> kept;
+  for (const SeriesRow& row : item.rows) {
+    const bool is_custom =
+        row.histogram != nullptr && row.histogram->schema == common::prom::kCustomBuckets;
+    (is_custom ? refused : kept).push_back(row);
+  }
+  if (refused.empty()) {
+    return true;
+  }
+  if (kept.empty()) {
+    builder.refuse(item, "custom_buckets");
+    return false;
+  }
+  builder.refuse(take(item, std::move(refused), std::move(kept)), "custom_buckets");
+  return true;
 }
 
 }  // namespace
@@ -199,23 +265,26 @@ Result<Rework> rework_write(const SealedView& request, ReworkReason reason) {
   if (!read) {
     return tl::unexpected(read.error());
   }
-  const std::span<const Item> items(*read);
+  std::vector<Item>& items = *read;
   Builder builder(reason == ReworkReason::unknown_format ? WriteVersion::v1 : version);
+  if (reason == ReworkReason::unknown_format) {
+    std::erase_if(items, [&](Item& item) { return !keep_for_v1(item, builder); });
+  }
   if (items.empty()) {
     return builder.take();
   }
   if (reason == ReworkReason::unknown_format) {
     builder.add(items);
   } else if (reason == ReworkReason::blame_source) {
-    for (const Item& item : items) {
-      builder.add({&item, 1});
+    for (Item& item : items) {
+      add_by_age(std::move(item), builder);
     }
   } else if (items.size() == 1) {
-    split(items[0], builder);
+    split(std::move(items[0]), builder);
   } else {
     const size_t cut = middle_of(items);
-    builder.add(items.first(cut));
-    builder.add(items.subspan(cut));
+    builder.add(std::span(items).first(cut));
+    builder.add(std::span(items).subspan(cut));
   }
   return builder.take();
 }

@@ -8,8 +8,9 @@ namespace tailrace::outputs::prometheus_remote_write {
 ///
 /// too_large:      two halves, cut at a border of parts; a single part is cut between series, then
 ///                 between the samples of one; a single sample is refused.
-/// blame_source:   one body per part.
-/// unknown_format: 1.0 from 2.0, part by part.
+/// blame_source:   one body per part, and for each age of samples in it that differs much (samples
+///                 with timestamps of their own, which receivers may find too old).
+/// unknown_format: 1.0 from 2.0, part by part; histograms with custom buckets are refused.
 /// Errors:         corrupt when the payload does not decode or does not match its parts;
 ///                 unsupported for a version that is not known, or has nothing below it.
 Result<Rework> rework_write(const SealedView& request, ReworkReason reason);
