@@ -146,12 +146,28 @@ int HttpClient::on_close(void* self, curl_socket_t socket) {
 
 int HttpClient::on_timer(CURLM*, long timeout_ms, void* self) {
   auto& client = *static_cast<HttpClient*>(self);
-  if (timeout_ms < 0) {
+  if (timeout_ms <= 0) {
     client.timer_->stop();
   } else {
     client.timer_->start(std::chrono::milliseconds(timeout_ms));
   }
+  if (timeout_ms == 0) {
+    client.act_soon();
+  }
   return 0;
+}
+
+/// At once, but not from within libcurl. A timer would let the lane sleep for a millisecond before
+/// a request that a timer has begun.
+void HttpClient::act_soon() {
+  if (!std::exchange(acts_soon_, true)) {
+    lane_.at_end_of_turn([this, alive = std::weak_ptr<char>(alive_)] {
+      if (!alive.expired()) {
+        acts_soon_ = false;
+        act(CURL_SOCKET_TIMEOUT, 0);
+      }
+    });
+  }
 }
 
 void HttpClient::act(curl_socket_t socket, int events) {

@@ -66,6 +66,7 @@ class HttpClient {
   static int on_socket(CURL* handle, curl_socket_t socket, int what, void* self, void*);
   static int on_close(void* self, curl_socket_t socket);
   static int on_timer(CURLM* multi, long timeout_ms, void* self);
+  void act_soon();
   void act(curl_socket_t socket, int events);
   void collect();
   void finish(CURL* handle, CURLcode code);
@@ -76,6 +77,7 @@ class HttpClient {
   long idle_connections_;
   CURLM* multi_;
   std::unique_ptr<Timer> timer_;
+  bool acts_soon_ = false;
   int64_t turn_began_ns_ = 0;
   /// Of a connection that waits for its next request the watch stays: to end it and to begin it
   /// again takes half a dozen system calls.
@@ -87,6 +89,7 @@ class HttpClient {
   size_t running_ = 0;
   std::vector<std::unique_ptr<EasyHandle>> spare_;
   std::vector<std::unique_ptr<codec::GunzipStream>> spare_gunzips_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
 }  // namespace tailrace::net

@@ -235,6 +235,7 @@ size_t Transfer::on_header(char* data, size_t size, size_t count, void* self) {
   std::string_view line(data, size * count);
   if (line.starts_with("HTTP/")) {
     result.headers.clear();  // what came before were headers of a 1xx answer
+    result.headers.reserve(8);
     return size * count;
   }
   const size_t colon = line.find(':');
