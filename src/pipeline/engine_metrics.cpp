@@ -123,7 +123,7 @@ void register_engine_metrics(EngineShared& shared, std::vector<const delivery::L
     agent
         .gauge("input_memory_limit_bytes",
                "What inputs may hold: their share of agent.memory_limit.")
-        .set(static_cast<double>(shared.input_memory->limit()));
+        .set(static_cast<double>(shared.input_memory->capacity()));
     const CheckpointStore::Stats stats = shared.checkpoints->stats();
     agent.gauge("checkpoint_rows", "Positions in the checkpoint file.")
         .set(static_cast<double>(stats.rows));

@@ -250,6 +250,28 @@ def test_odd_pages_get_the_same_verdict(both, server):
     assert verdicts == {(0.0, 1.0), (1.0, 1.0)}
 
 
+def test_a_sample_that_is_too_old_takes_no_other_one_with_it(both, server):
+    """Prometheus stores nothing of a request of 1.0 with such a sample; its own scrapes only lose
+    the sample."""
+    yesterday = int(time.time() - 24 * 3600) * 1000
+    server.pages["/old"] = page(f"before 1\nold 2 {yesterday}\nbehind 3\n")
+    server.pages["/good"] = page("other 4\n")
+    jobs = [{"job_name": path, "scrape_interval": "1s", "metrics_path": path,
+             "static_configs": [{"targets": [server.address]}]} for path in ("/old", "/good")]
+    scraper, store, agent = both(jobs)
+
+    def enough(prometheus):
+        return all(len(samples) >= 5 for samples in [
+            next(iter(prometheus.samples(name, "5m").values()), [])
+            for name in ("before", "behind", "other", 'up{job="/old"}')])
+    wait_until(lambda: enough(scraper) and enough(store), agent.log_tail, 60)
+    assert same(current(scraper, KEPT), current(store, KEPT))[0]
+    for name in ("before", "behind", "other"):
+        times = [float(time) for time, _ in next(iter(store.samples(name, "5m").values()))]
+        assert all(0.9 < b - a < 1.1 for a, b in zip(times, times[1:])), times
+    assert agent.metrics().total("tailrace_output_refused_records_total", reason="http_400") >= 5
+
+
 def pages_of_node_exporter():
     """[(content type, text)] of the real one: as text, and as OpenMetrics where it knows that."""
     port = free_port()

@@ -127,6 +127,24 @@ def test_after_a_kill_the_gap_is_told(agents, server, receiver):
     assert not ends_stale(receiver, "temperature")
 
 
+def test_custom_buckets_are_given_up_aloud_where_2_0_is_not_known(agents, server, receiver):
+    receiver.knows_v2 = False
+    server.pages["/metrics"] = page('# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\n'
+                                    'h_sum 3\nh_count 2\nplain 1\n')
+    agent = agents(scrape_to(
+        receiver, [job(server.address, convert_classic_histograms_to_nhcb=True)],
+        output={"protobuf_message": "io.prometheus.write.v2.Request",
+                "send_native_histograms": True})).start()
+    wait_until(lambda: len(series(receiver, "plain")) >= 4, agent.log_tail)
+    refused = agent.metrics().total("tailrace_output_refused_records_total",
+                                    reason="custom_buckets")
+    assert refused >= 1  # of what was sealed as 2.0; later ones are left out before
+    log = agent.log_path.read_text()
+    assert "records cannot be sent (custom_buckets after http_415)" in log
+    assert "remote write 1.0 cannot carry histograms with custom buckets" in log
+    agent.assert_ledger_closed()
+
+
 def test_a_dead_receiver_stops_scrapes_when_its_buffer_is_full(agents, server, receiver):
     lines = "".join(f'many{{i="{i}"}} {i}\n' for i in range(5000))
     server.pages["/metrics"] = page(lines)
