@@ -100,6 +100,8 @@ const Schema& http_client_schema();
 /// prometheus_http_client(); complaint() is asked already.
 const Schema& prometheus_http_client_schema();
 HttpClientConfig prometheus_http_client();
+/// What an entry of Prometheus's remote_write has beside them: `headers` and `sigv4`.
+const Schema& prometheus_write_client_schema();
 /// What is wrong across the options (two kinds of credentials at once, a certificate without its
 /// key …), or "". For a component's validate().
 std::string complaint(const HttpClientConfig& config);

@@ -89,19 +89,37 @@ const Schema& oauth2_schema() {
 }
 
 const Schema& sigv4_schema() {
-  static const Schema schema = Schema::of<SigV4>({
-      option("region", &SigV4::region, "AWS region.").default_shown("from the host name"),
-      option("access_key", &SigV4::access_key, "Access key ID.")
-          .default_shown("AWS_ACCESS_KEY_ID of the environment"),
-      option("secret_key", &SigV4::secret_key, "Secret access key.")
-          .default_shown("AWS_SECRET_ACCESS_KEY of the environment"),
-      option("service", &SigV4::service, "AWS service, such as `aps` or `es`.")
-          .default_shown("from the host name"),
-  });
+  static const Schema schema =
+      Schema::of<SigV4>(
+          {
+              option("region", &SigV4::region, "AWS region.").default_shown("from the host name"),
+              option("access_key", &SigV4::access_key, "Access key ID.")
+                  .default_shown("AWS_ACCESS_KEY_ID of the environment"),
+              option("secret_key", &SigV4::secret_key, "Secret access key.")
+                  .default_shown("AWS_SECRET_ACCESS_KEY of the environment"),
+              option("service", &SigV4::service, "AWS service, such as `aps` or `es`.")
+                  .default_shown("from the host name"),
+          })
+          .refuse({"profile", "role_arn", "external_id", "use_fips_sts_endpoint"},
+                  "is not supported: requests are signed with static keys",
+                  "give access_key and secret_key, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+                  "AWS_SESSION_TOKEN in the environment");
   return schema;
 }
 
 }  // namespace
+
+const Schema& prometheus_write_client_schema() {
+  static const Schema schema =
+      Schema::of<HttpClientConfig>(
+          {
+              option("headers", &HttpClientConfig::headers, "Further headers of every request."),
+              object("sigv4", &HttpClientConfig::sigv4, "AWS Signature Version 4.", sigv4_schema()),
+          })
+          .refuse({"azuread", "google_iam"}, "is a way to authenticate that tailrace does not have",
+                  "there are basic_auth, authorization, oauth2, sigv4 and tls_config");
+  return schema;
+}
 
 const Schema& http_client_schema() {
   static const Schema schema = Schema::of<HttpClientConfig>({

@@ -337,7 +337,11 @@ Answer RemoteWriteOutput::read_answer(const SealedView& request, const CallResul
   Answer answer = read_write_answer(result, context);
   if (answer.kind == Answer::Kind::unknown_format && memory_->version() == WriteVersion::v2) {
     memory_->set_version(WriteVersion::v1);
-    context_.log().info("version", "the server does not know remote write 2.0; sending 1.0");
+    context_.log().info("version", config_->send_native_histograms
+                                       ? "the server does not know remote write 2.0; sending 1.0"
+                                       : "the server does not know remote write 2.0; sending 1.0, "
+                                         "without native histograms (send_native_histograms: true "
+                                         "sends them)");
   }
   return answer;
 }

@@ -126,19 +126,13 @@ void explain_queue(const ConfigValue& at, ConfigContext& context) {
 }  // namespace
 
 void RemoteWriteConfig::validate(const ConfigValue& at, ConfigContext& context) const {
-  if (std::string wrong = complaint(http); !wrong.empty()) {
-    context.fail(at, std::move(wrong));
-  }
   const auto place = [&at](std::string_view option) -> const ConfigValue& {
     const ConfigValue* value = at.find(option);
     return value != nullptr ? *value : at;
   };
   for (const auto& [header, value] : http.headers) {
     if (is_reserved(codec::lower_case(header))) {
-      context.fail(place("headers"), "the header " + header + " is set by remote write itself",
-                   codec::lower_case(header) == "authorization"
-                       ? "use `authorization` or `basic_auth`"
-                       : "");
+      context.fail(place("headers"), "the header " + header + " is set by remote write itself");
     }
     if (codec::lower_case(header) == "x-scope-orgid" &&
         (!tenant.empty() || !tenant_label.empty())) {
@@ -155,10 +149,6 @@ void RemoteWriteConfig::validate(const ConfigValue& at, ConfigContext& context) 
     context.issues.warn(place("round_robin_dns").position, context.path + ".round_robin_dns",
                         "has no effect here",
                         "connections are kept; with `shards` there are several");
-  }
-  if (enable_http2) {
-    context.issues.warn(place("enable_http2").position, context.path + ".enable_http2",
-                        "has no effect here", "requests are sent over HTTP/1.1");
   }
   explain_queue(at, context);
 }
@@ -199,14 +189,13 @@ const Schema& remote_write_schema() {
                      "Send native histograms in 1.0 too; 2.0 always does."),
               option("round_robin_dns", &C::round_robin_dns,
                      "Read for Prometheus's sake; without effect."),
-              option("enable_http2", &C::enable_http2,
-                     "Read for Prometheus's sake; without effect."),
               object("queue_config", &C::queue_config,
                      "Prometheus's queue; most of it has an option of our own.", queue_schema()),
               object("metadata_config", &C::metadata_config, "Types, helps and units.",
                      metadata_schema()),
           })
-          .with_part(&C::http, http_client_schema());
+          .with_part(&C::http, prometheus_http_client_schema())
+          .with_part(&C::http, prometheus_write_client_schema());
   return schema;
 }
 

@@ -46,10 +46,9 @@ struct RemoteWriteConfig {
   bool send_exemplars = false;
   bool send_native_histograms = false;
   bool round_robin_dns = false;
-  bool enable_http2 = false;
   QueueConfig queue_config;
   MetadataConfig metadata_config;
-  HttpClientConfig http;
+  HttpClientConfig http = prometheus_http_client();
 
   void validate(const ConfigValue& at, ConfigContext& context) const;
   /// For `tailrace relabel`.

@@ -194,8 +194,8 @@ void split(Item item, Builder& builder) {
 /// of order (in a page's own timestamps), and with it all that came in the same request.
 size_t age_class(int64_t age_ms) {
   constexpr int64_t kMinute = 60'000;
-  constexpr std::array<int64_t, 6> kLimits = {
-      0, kMinute, 10 * kMinute, 30 * kMinute, 60 * kMinute, 120 * kMinute};
+  constexpr std::array<int64_t, 5> kLimits = {kMinute, 10 * kMinute, 30 * kMinute, 60 * kMinute,
+                                              120 * kMinute};
   return static_cast<size_t>(std::ranges::lower_bound(kLimits, age_ms) - kLimits.begin());
 }
 
