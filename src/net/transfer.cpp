@@ -92,6 +92,10 @@ Transfer::~Transfer() {
     curl_easy_setopt(handle_, CURLOPT_RESOLVE, nullptr);
     curl_slist_free_all(resolve_list_);
   }
+  if (spec_.shape->has_body) {
+    // Setting its size frees the buffer that the body was sent from.
+    curl_easy_setopt(handle_, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(kLeastUploadBytes));
+  }
   client_.give_back(std::move(easy_));
   if (gunzip_) {
     client_.give_back(std::move(gunzip_));

@@ -50,7 +50,7 @@ metadata_config: {send: true, send_interval: 2m, max_samples_per_send: 500}
   const auto asked = read("url: http://p/write\nproxy_from_environment: true\nbearer_token: x");
   CHECK(asked.errors() == std::vector<std::string>{});
   CHECK(asked.config.http.proxy_from_environment);
-  CHECK(asked.config.http.authorization->credentials.text == "x");
+  CHECK(asked.config.http.authorization.value_or(Authorization()).credentials.text == "x");
 }
 
 TEST_CASE("remote write config: what our own queue does differently is said") {
