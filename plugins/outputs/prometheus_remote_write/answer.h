@@ -20,9 +20,9 @@ struct AnswerContext {
 /// that understood nothing, which is the same as 415.
 ///
 /// A 400 gives up the request, which may hold samples of several targets or clients; some servers
-/// (Prometheus, for 1.0) store nothing of it then. So the samples of each, those that are much older
-/// than the others apart, are tried by themselves, once: these are other requests than the one that
-/// was refused.
+/// (Prometheus, for 1.0) store nothing of it then. So the samples of each, those that are much
+/// older than the others apart, are tried by themselves, once: these are other requests than the
+/// one that was refused.
 ///
 /// Source: remote write 1.0, "Retries & Backoff"; 2.0, "Required Written Response Headers",
 ///         "Partial Write"; wire-facts section 5.
