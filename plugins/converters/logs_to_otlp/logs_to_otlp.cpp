@@ -74,7 +74,8 @@ constexpr const BatchType* kTo[] = {&OtlpBatch::kLogs};
 namespace tailrace {
 
 extern const PluginDescriptor converters_logs_to_otlp_plugin;
-const PluginDescriptor converters_logs_to_otlp_plugin =
+// NOLINTNEXTLINE(cert-err58-cpp): it is made at compile time
+constinit const PluginDescriptor converters_logs_to_otlp_plugin =
     define_converter<converters::logs_to_otlp::LogsToOtlp,
                      converters::logs_to_otlp::LogsToOtlpConfig>(
         {.name = "logs_to_otlp",

@@ -228,7 +228,8 @@ constexpr const BatchType* kTo[] = {&OtlpBatch::kMetrics};
 namespace tailrace {
 
 extern const PluginDescriptor converters_metrics_to_otlp_plugin;
-const PluginDescriptor converters_metrics_to_otlp_plugin =
+// NOLINTNEXTLINE(cert-err58-cpp): it is made at compile time
+constinit const PluginDescriptor converters_metrics_to_otlp_plugin =
     define_converter<converters::metrics_to_otlp::MetricsToOtlp,
                      converters::metrics_to_otlp::MetricsToOtlpConfig>(
         {.name = "metrics_to_otlp",

@@ -86,7 +86,7 @@ bool spread(std::span<const BucketSpan> spans, const NativeHistogram& histogram,
   const auto deltas = positive ? histogram.positive_deltas : histogram.negative_deltas;
   const auto floats = positive ? histogram.positive_counts : histogram.negative_counts;
   int64_t index = 0;
-  int64_t count = 0;
+  uint64_t count = 0;
   size_t next = 0;
   for (const BucketSpan& span : spans) {
     index += span.offset;
@@ -108,8 +108,8 @@ bool spread(std::span<const BucketSpan> spans, const NativeHistogram& histogram,
         }
         to = *exact;
       } else {
-        count += next < deltas.size() ? deltas[next] : 0;
-        to = static_cast<uint64_t>(std::max<int64_t>(count, 0));
+        count += next < deltas.size() ? static_cast<uint64_t>(deltas[next]) : 0;
+        to = count;
       }
     }
     index += span.length;

@@ -317,7 +317,8 @@ constexpr const BatchType* kTo[] = {&LogBatch::kType};
 namespace tailrace {
 
 extern const PluginDescriptor converters_otlp_to_logs_plugin;
-const PluginDescriptor converters_otlp_to_logs_plugin =
+// NOLINTNEXTLINE(cert-err58-cpp): it is made at compile time
+constinit const PluginDescriptor converters_otlp_to_logs_plugin =
     define_converter<converters::otlp_to_logs::OtlpToLogs,
                      converters::otlp_to_logs::OtlpToLogsConfig>(
         {.name = "otlp_to_logs",

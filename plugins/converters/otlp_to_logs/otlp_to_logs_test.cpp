@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "plugins/common/otlp/batch_of_test.h"
+#include "plugins/common/otlp/random_batches_test.h"
 #include "testkit/converter_bench.h"
 #include "testkit/log_records.h"
 #include "testkit/plugin_harness.h"
@@ -191,6 +192,23 @@ TEST_CASE("otlp_to_logs: a resource that would fill memory is refused, alone") {
   CHECK(result.refused.records == 10'000);
   CHECK(result.pushed.records == 1);
   CHECK(result.reasons == std::vector<std::string>{"metadata_multiplies"});
+}
+
+TEST_CASE("otlp_to_logs: whatever is well-formed is converted, record by record") {
+  ConverterBench bench(converters_otlp_to_logs_plugin, OtlpToLogsConfig{});
+  for_random_batches(Signal::logs, 8, 1000, [&](OtlpBatch& batch) {
+    uint64_t lines = 0;
+    const auto result = bench.run(batch, [&](Batch& any) {
+      for (const LogRecord& record : testkit::copy_records(*batch_cast<LogBatch>(any))) {
+        ++lines;
+        CHECK(!record.labels.empty());
+        for (const auto& [name, value] : record.metadata) {
+          CHECK(is_label_name(name));
+        }
+      }
+    });
+    CHECK(lines == result.pushed.records);
+  });
 }
 
 TEST_CASE("otlp_to_logs: keeps the component contract") {

@@ -372,7 +372,8 @@ constexpr const BatchType* kTo[] = {&MetricBatch::kType};
 namespace tailrace {
 
 extern const PluginDescriptor converters_otlp_to_metrics_plugin;
-const PluginDescriptor converters_otlp_to_metrics_plugin =
+// NOLINTNEXTLINE(cert-err58-cpp): it is made at compile time
+constinit const PluginDescriptor converters_otlp_to_metrics_plugin =
     define_converter<converters::otlp_to_metrics::OtlpToMetrics,
                      converters::otlp_to_metrics::OtlpToMetricsConfig>(
         {.name = "otlp_to_metrics",

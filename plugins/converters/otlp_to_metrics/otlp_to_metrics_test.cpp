@@ -1,5 +1,6 @@
 #include "plugins/converters/otlp_to_metrics/otlp_to_metrics.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <string>
@@ -9,7 +10,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "codec/utf8.h"
 #include "plugins/common/otlp/batch_of_test.h"
+#include "plugins/common/otlp/random_batches_test.h"
 #include "plugins/common/prom/metric_batch_of_test.h"
 #include "testkit/converter_bench.h"
 #include "testkit/plugin_harness.h"
@@ -382,6 +385,36 @@ TEST_CASE("otlp_to_metrics: text that is no UTF-8 is repaired, and a NaN is no e
           .message(number_point::kAttributes, attribute("a", string_value("x\xff")));
   CHECK(converted(resource_of({}, {metric_of("m", "", metric::kGauge, points_of({point}))}), 1) ==
         Texts{"m{a=x\xef\xbf\xbd} nan @1000"});
+}
+
+TEST_CASE("otlp_to_metrics: whatever is well-formed is converted or refused, with good labels") {
+  for (const DeltaMode delta : {DeltaMode::refuse, DeltaMode::accumulate}) {
+    ConverterBench bench(converters_otlp_to_metrics_plugin,
+                         OtlpToMetricsConfig{.promote_all_resource_attributes = true,
+                                             .promote_scope_metadata = true,
+                                             .convert_histograms_to_nhcb = true,
+                                             .delta = delta});
+    for_random_batches(Signal::metrics, 7, 1000, [&](OtlpBatch& batch) {
+      bench.run(batch, [](Batch& any) {
+        const auto& metrics = *batch_cast<MetricBatch>(any);
+        const auto check = [](const MetricSeries& series) {
+          std::string before;
+          for (const Label& label : EncodedLabels(series.encoded_labels)) {
+            CHECK(label.name > before);
+            CHECK(!label.value.empty());
+            CHECK(codec::valid_utf8(label.name));
+            CHECK(codec::valid_utf8(label.value));
+            before = label.name;
+          }
+        };
+        std::for_each_n(metrics.series, metrics.size,
+                        [&](const MetricSeries* series) { check(*series); });
+        for (const HistogramRow& row : metrics.histograms) {
+          check(*row.series);
+        }
+      });
+    });
+  }
 }
 
 TEST_CASE("otlp_to_metrics: keeps the component contract") {

@@ -168,9 +168,7 @@ bool SeriesLabels::add_attributes(Attributes& attributes, Arena& arena, LabelBui
       return false;
     }
     const std::string_view before = out.get(name);
-    out.set(name, before.empty() || attribute.value.empty()
-                      ? (before.empty() ? attribute.value : before)
-                      : joined({before, ";", attribute.value}, arena));
+    out.set(name, before.empty() ? attribute.value : joined({before, ";", attribute.value}, arena));
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "plugins/common/otlp/batch_of_test.h"
+#include "plugins/common/otlp/random_batches_test.h"
 #include "testkit/converter_bench.h"
 #include "testkit/plugin_harness.h"
 
@@ -129,6 +130,23 @@ TEST_CASE("resource: a config with nothing to do is refused, and one that contra
   CHECK(issues.issues().size() == 2);
   ResourceConfig{.add = {{"a", "1"}}, .upsert = {{"b", "2"}}}.validate(ConfigValue{}, context);
   CHECK(issues.issues().size() == 2);
+}
+
+TEST_CASE("resource: whatever is well-formed stays so, with all its records") {
+  testkit::ConverterBench bench(
+      processors_resource_plugin,
+      ResourceConfig{
+          .rename = {{"a", "b"}}, .drop = {"k"}, .add = {{"n", "1"}}, .upsert = {{"x", "2"}}});
+  for (const Signal signal : {Signal::traces, Signal::logs, Signal::metrics}) {
+    for_random_batches(signal, 9, 300, [&](OtlpBatch& given) {
+      bench.run(given, [&](Batch& any) {
+        const OtlpBatch& batch = *otlp_cast(any);
+        for (uint32_t i = 0; i < batch.size; ++i) {
+          CHECK(otlp::test::records_of(signal, batch.resources[i]) == batch.records[i]);
+        }
+      });
+    });
+  }
 }
 
 TEST_CASE("resource: keeps the component contract") {

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "plugins/common/otlp/batch_of_test.h"
+#include "plugins/common/otlp/random_batches_test.h"
 #include "plugins/common/otlp/raw_fields.h"
 #include "testkit/converter_bench.h"
 #include "testkit/plugin_harness.h"
@@ -176,6 +177,20 @@ TEST_CASE("trace_filter: a config that does nothing, or a rule without a conditi
   CHECK(issues.issues().size() == 2);
   TraceFilterConfig{.sample = {.probability = 0.5}}.validate(ConfigValue{}, context);
   CHECK(issues.issues().size() == 2);
+}
+
+TEST_CASE("trace_filter: whatever is well-formed stays so, and is counted right") {
+  testkit::ConverterBench bench(
+      processors_trace_filter_plugin,
+      TraceFilterConfig{.drop = {{.kind = {"server"}}}, .sample = {.probability = 0.5}});
+  for_random_batches(Signal::traces, 10, 600, [&](OtlpBatch& given) {
+    bench.run(given, [&](Batch& any) {
+      const OtlpBatch& batch = *otlp_cast(any);
+      for (uint32_t i = 0; i < batch.size; ++i) {
+        CHECK(otlp::test::records_of(Signal::traces, batch.resources[i]) == batch.records[i]);
+      }
+    });
+  });
 }
 
 TEST_CASE("trace_filter: keeps the component contract") {
