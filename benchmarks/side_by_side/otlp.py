@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Spans per CPU-second through OTLP over HTTP: the floor program (receive, copy, send), tailrace,
-and the peers that are on PATH (otelcol or otelcol-contrib, fluent-bit).
+"""Spans per CPU-second through OTLP over HTTP or gRPC, the same way in and out: the floor program
+(HTTP: receive, copy, send; gRPC: a bare relay of ByteBuffers), tailrace, and the peers that are on
+PATH (otelcol or otelcol-contrib; over HTTP fluent-bit).
 
 All take the same clients' requests (`--connections`, `--spans` a request, 360 bytes a span) and send
 to the same sink, in turns, `--repeat` times; medians are shown. Build first: `tools/test --only
@@ -30,48 +31,69 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def floor(build, folder, sink, port, compression):
+class GrpcSink:
+    """Answers OK; counts nothing."""
+
+    def __init__(self, build):
+        self.process = subprocess.Popen([str(build / "benchmarks/otlp_grpc"), "sink"],
+                                        stdout=subprocess.PIPE, text=True)
+        self.address = self.process.stdout.readline().split()[-1]
+
+    def stats(self, reset=False):
+        return {"requests": float("nan")}
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def floor(build, folder, sink, port, options):
+    if options.transport == "grpc":
+        return [str(build / "benchmarks/otlp_grpc"), "relay", "--to", sink.address]
     return [str(build / "benchmarks/otlp_floor"), "--sink", sink.address]
 
 
-def tailrace(build, folder, sink, port, compression):
+def tailrace(build, folder, sink, port, options):
     path = folder / "tailrace.yaml"
     path.write_text(yaml.safe_dump({
         "agent": {"state_dir": str(folder / "state"), "memory_limit": "256MiB",
                   "admin": {"listen": ""}},
-        "inputs": {"in": {"type": "otlp", "http": {"listen": f"127.0.0.1:{port}"}}},
+        "inputs": {"in": {"type": "otlp", options.transport: {"listen": f"127.0.0.1:{port}"}}},
         "outputs": {"out": {"type": "otlp", "endpoint": f"http://{sink.address}",
-                            "compression": compression}},
+                            "protocol": options.transport, "compression": options.compression}},
         "pipelines": {"p": {"signal": "traces", "inputs": ["in"], "outputs": ["out"]}}}))
     (folder / "state").mkdir()
     return [str(build / "src/cli/tailrace"), "run", "--config", str(path)]
 
 
-def otelcol(build, folder, sink, port, compression):
+def otelcol(build, folder, sink, port, options):
     path = folder / "otelcol.yaml"
+    is_grpc = options.transport == "grpc"
+    exporter = {"endpoint": sink.address if is_grpc else f"http://{sink.address}",
+                "compression": options.compression, "sending_queue": {"enabled": False}}
+    name = "otlp" if is_grpc else "otlphttp"
     path.write_text(yaml.safe_dump({
-        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}"}}}},
-        "exporters": {"otlphttp": {"endpoint": f"http://{sink.address}",
-                                   "compression": compression,
-                                   "sending_queue": {"enabled": False}}},
-        "service": {"pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["otlphttp"]}},
+        "receivers": {"otlp": {"protocols": {
+            options.transport: {"endpoint": f"127.0.0.1:{port}"}}}},
+        "exporters": {name: {**exporter, "tls": {"insecure": True}} if is_grpc else exporter},
+        "service": {"pipelines": {"traces": {"receivers": ["otlp"], "exporters": [name]}},
                     "telemetry": {"metrics": {"level": "none"}}}}))
     return [shutil.which("otelcol") or shutil.which("otelcol-contrib"), "--config", str(path)]
 
 
-def fluent_bit(build, folder, sink, port, compression):
+def fluent_bit(build, folder, sink, port, options):
     host, _, sink_port = sink.address.rpartition(":")
     return ["fluent-bit", "-q", "-f", "1", "-i", "opentelemetry", "-p", "listen=127.0.0.1", "-p",
             f"port={port}", "-o", "opentelemetry", "-m", "*", "-p", f"host={host}", "-p",
             f"port={sink_port}", "-p", "traces_uri=/v1/traces"]
 
 
-def agents():
+def agents(options):
     yield "floor", floor
     yield "tailrace", tailrace
     if shutil.which("otelcol") or shutil.which("otelcol-contrib"):
         yield "otelcol", otelcol
-    if shutil.which("fluent-bit"):
+    if shutil.which("fluent-bit") and options.transport == "http":
         yield "fluent-bit", fluent_bit
 
 
@@ -96,7 +118,8 @@ def wait_for(port, process, log):
 
 def load(build, port, options, seconds):
     done = subprocess.run(
-        [str(build / "benchmarks/otlp_load"), "--to", f"127.0.0.1:{port}", "--connections",
+        [*([str(build / "benchmarks/otlp_grpc"), "load"] if options.transport == "grpc"
+           else [str(build / "benchmarks/otlp_load")]), "--to", f"127.0.0.1:{port}", "--connections",
          str(options.connections), "--spans", str(options.spans), "--seconds", str(seconds)],
         check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
@@ -104,12 +127,13 @@ def load(build, port, options, seconds):
 
 def measure(name, command, options):
     build = Path(options.build).resolve()
-    sink, port = Sink(build), free_port()
+    sink = GrpcSink(build) if options.transport == "grpc" else Sink(build)
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="tailrace-otlp-"))
     log = folder / "log"
     try:
         with open(log, "wb") as errors:
-            process = subprocess.Popen(command(build, folder, sink, port, options.compression),
+            process = subprocess.Popen(command(build, folder, sink, port, options),
                                        stdout=subprocess.PIPE if name == "floor" else errors,
                                        stderr=errors, text=True)
         if name == "floor":
@@ -123,7 +147,7 @@ def measure(name, command, options):
         if report["failed"]:
             raise SystemExit(f"{name} refused {report['failed']} requests")
         return Cost(report["spans"] / cpu, report["spans"] / report["seconds"],
-                    report["requests"] / max(sink.stats()["requests"], 1),
+                    report["requests"] / sink.stats()["requests"],
                     status_field(process.pid, "VmHWM"))
     finally:
         process.kill()
@@ -135,6 +159,7 @@ def measure(name, command, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=str(TOP / "build/release"))
+    parser.add_argument("--transport", default="http", choices=["http", "grpc"])
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--spans", type=int, default=50)
     parser.add_argument("--compression", default="none", choices=["none", "gzip", "zstd"])
@@ -142,11 +167,11 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", action="append", help="only these agents")
     options = parser.parse_args()
-    print(f"{options.connections} connections, {options.spans} spans a request, compression "
+    print(f"{options.transport}, {options.connections} connections, {options.spans} spans a request, compression "
           f"{options.compression}")
     costs = {}
     for _ in range(options.repeat):
-        for name, command in agents():
+        for name, command in agents(options):
             if not options.only or name in options.only:
                 costs.setdefault(name, []).append(measure(name, command, options))
     base = costs.get("floor")

@@ -77,7 +77,7 @@ class FakeOtlp:
 
     def _serve(self, handler):
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        payload = handler.rfile.read(int(headers["content-length"]))
+        payload = read_body(handler.rfile, headers)
         while self.hangs.is_set():
             pause(0.05)
         signal = SIGNALS.get(handler.path)
@@ -122,6 +122,17 @@ class FakeOtlp:
         wait_until(lambda: len(self.stored[signal]) >= count,
                    lambda: f"{count} {signal} came ({len(self.stored[signal])} did); "
                            f"{self.complaints[:3]}", timeout)
+
+
+def read_body(stream, headers):
+    if headers.get("transfer-encoding") != "chunked":
+        return stream.read(int(headers["content-length"]))
+    body = b""
+    while size := int(stream.readline(), 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return body
 
 
 def unpack(encoding, payload):
