@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Spans per CPU-second through OTLP over HTTP or gRPC, the same way in and out: the floor program
-(HTTP: receive, copy, send; gRPC: a bare relay of ByteBuffers), tailrace, and the peers that are on
-PATH (otelcol or otelcol-contrib; over HTTP fluent-bit).
+(HTTP: receive, copy, send; gRPC: a bare relay of ByteBuffers), tailrace as it is, with attributes
+added, and with half of the traces sampled away, and the peers that are on PATH (otelcol or
+otelcol-contrib; over HTTP fluent-bit).
 
 All take the same clients' requests (`--connections`, `--spans` a request, 360 bytes a span) and send
 to the same sink, in turns, `--repeat` times; medians are shown. Build first: `tools/test --only
 build`, or `ninja -C build/release`.
 """
 import argparse
+import functools
 import json
 import shutil
 import socket
@@ -53,7 +55,7 @@ def floor(build, folder, sink, port, options):
     return [str(build / "benchmarks/otlp_floor"), "--sink", sink.address]
 
 
-def tailrace(build, folder, sink, port, options):
+def tailrace(build, folder, sink, port, options, processors=None):
     path = folder / "tailrace.yaml"
     path.write_text(yaml.safe_dump({
         "agent": {"state_dir": str(folder / "state"), "memory_limit": "256MiB",
@@ -61,9 +63,17 @@ def tailrace(build, folder, sink, port, options):
         "inputs": {"in": {"type": "otlp", options.transport: {"listen": f"127.0.0.1:{port}"}}},
         "outputs": {"out": {"type": "otlp", "endpoint": f"http://{sink.address}",
                             "protocol": options.transport, "compression": options.compression}},
-        "pipelines": {"p": {"signal": "traces", "inputs": ["in"], "outputs": ["out"]}}}))
+        "processors": processors or {},
+        "pipelines": {"p": {"signal": "traces", "inputs": ["in"],
+                            "processors": list(processors or {}), "outputs": ["out"]}}}))
     (folder / "state").mkdir()
     return [str(build / "src/cli/tailrace"), "run", "--config", str(path)]
+
+
+PROCESSORS = {
+    "+ attributes": {"where": {"type": "resource", "add": {"k8s.cluster.name": "eu-1"},
+                               "rename": {"k8s.pod.name": "pod"}}},
+    "+ sampling": {"fewer": {"type": "trace_filter", "sample": {"probability": 0.5}}}}
 
 
 def otelcol(build, folder, sink, port, options):
@@ -91,6 +101,8 @@ def fluent_bit(build, folder, sink, port, options):
 def agents(options):
     yield "floor", floor
     yield "tailrace", tailrace
+    for name, processors in PROCESSORS.items():
+        yield name, functools.partial(tailrace, processors=processors)
     if shutil.which("otelcol") or shutil.which("otelcol-contrib"):
         yield "otelcol", otelcol
     if shutil.which("fluent-bit") and options.transport == "http":

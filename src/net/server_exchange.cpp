@@ -125,6 +125,7 @@ bool ServerExchange::on_head(HttpHandler& handler, const char* method) {
   }
   known_to_handler_ = true;
   limit_ = handler.on_head(shared_from_this());
+  growing_ = is_chunked_ ? dynamic_cast<GrowingBodyHandler*>(&handler) : nullptr;
   const uint64_t length = head_.content_length.value_or(0);
   if (!replied_ && length > limit_) {
     refuse(413, "the body is larger than what is accepted here\n");
@@ -154,7 +155,11 @@ bool ServerExchange::make_room(size_t more) {
   }
   if (wanted + kBlockPadding > body_.size()) {
     const uint64_t doubled = std::max<uint64_t>(body_.size() * 2, kFirstChunkedBytes);
-    Bytes larger(std::min(std::max(doubled, wanted), limit_) + kBlockPadding);
+    const uint64_t room = std::min(std::max(doubled, wanted), limit_) + kBlockPadding;
+    if (growing_ != nullptr && !growing_->on_growth(shared_from_this(), room)) {
+      return false;
+    }
+    Bytes larger(room);
     if (body_size_ > 0) {
       std::memcpy(larger.data(), body_.data(), body_size_);
     }
@@ -169,7 +174,7 @@ bool ServerExchange::on_bytes(const char* bytes, size_t size) {
     return received_bytes_ <= kReadOnOverrun;
   }
   if (!make_room(size)) {
-    too_large_ = true;
+    too_large_ = !replied_;
     body_ = Bytes();
     return true;
   }

@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 
 #include "tailrace/bytes.h"
+#include "tailrace/growing_body.h"
 #include "tailrace/http.h"
 
 namespace tailrace::net {
@@ -65,6 +66,7 @@ class ServerExchange final : public HttpExchange,
 
   Phase phase_ = Phase::receiving;
   uint64_t limit_ = 0;
+  GrowingBodyHandler* growing_ = nullptr;  // the handler, if it is asked
   Bytes body_;
   size_t body_size_ = 0;
   uint64_t received_bytes_ = 0;

@@ -1,20 +1,23 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tailrace/growing_body.h"
 #include "tailrace/http.h"
 
 namespace tailrace::testkit {
 
 /// An HttpHandler that notes what happens, and answers as the test says.
-class RecordingHandler final : public HttpHandler {
+class RecordingHandler final : public HttpHandler, public GrowingBodyHandler {
  public:
   using Exchange = std::shared_ptr<HttpExchange>;
 
   uint64_t limit = 1024 * 1024;
+  uint64_t room = UINT64_MAX;  // for a body that does not say its size
   std::function<void(const Exchange&)> head = [](const Exchange&) {};
   std::function<void(const Exchange&, const std::string& body)> body =
       [](const Exchange& exchange, const std::string&) { exchange->reply(204, {}, ""); };
@@ -27,6 +30,12 @@ class RecordingHandler final : public HttpHandler {
     heads.push_back(exchange);
     head(exchange);
     return exchange->replied() ? 0 : limit;
+  }
+  bool on_growth(const Exchange& exchange, uint64_t wanted) override {
+    if (wanted > room) {
+      exchange->reply(429, {}, "");
+    }
+    return wanted <= room;
   }
   void on_body(const Exchange& exchange, Bytes bytes, size_t size) override {
     bodies.emplace_back(bytes.data(), size);

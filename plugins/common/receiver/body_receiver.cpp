@@ -149,12 +149,12 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
     refuse(*exchange, {413, fmt::format("the body is larger than {} bytes", limit)}, "too_large");
     return 0;
   }
-  // A body that does not say its size may become as large as the limit.
-  const uint64_t size = head.content_length.value_or(limit);
   Reservation memory(context_.memory());
-  if (const Status room = memory.grow(size + kBlockPadding); !room) {
-    refuse(*exchange, room.error());
-    return 0;
+  if (head.content_length) {  // else on_growth() is asked
+    if (const Status room = memory.grow(*head.content_length + kBlockPadding); !room) {
+      refuse(*exchange, room.error());
+      return 0;
+    }
   }
   if (!context_.feed().credit(std::max<uint64_t>(head.content_length.value_or(1), 1))) {
     refuse_for_credit(*exchange);
@@ -162,6 +162,19 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
   }
   incoming_.emplace(exchange.get(), std::move(memory));
   return limit;
+}
+
+bool BodyReceiver::on_growth(const ExchangePtr& exchange, uint64_t room) {
+  const auto incoming = incoming_.find(exchange.get());
+  if (incoming == incoming_.end()) {
+    return false;
+  }
+  // While it is copied there are both, the old room and the new.
+  if (const Status more = incoming->second.grow(room); !more) {
+    refuse(*exchange, more.error());
+    return false;
+  }
+  return true;
 }
 
 void BodyReceiver::on_end(const ExchangePtr& exchange) {

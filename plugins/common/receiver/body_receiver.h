@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tailrace/growing_body.h"
 #include "tailrace/http.h"
 #include "tailrace/input.h"
 
@@ -24,7 +25,7 @@ namespace tailrace::common::receiver {
 /// Lifetime: a body is held (and its memory reserved) until it is pushed, then only its receipt. A
 ///           derived class calls close() in its destructor: clients that wait are answered by it.
 /// Lane:     every lane listens on the same port; a connection stays with its lane.
-class BodyReceiver : public Input, private HttpHandler {
+class BodyReceiver : public Input, public HttpHandler, public GrowingBodyHandler {
  public:
   /// `config` outlives the object.
   BodyReceiver(const ReceiverConfig& config, InputContext& context)
@@ -87,6 +88,7 @@ class BodyReceiver : public Input, private HttpHandler {
 
  private:
   uint64_t on_head(const ExchangePtr& exchange) override;
+  bool on_growth(const ExchangePtr& exchange, uint64_t room) override;
   void on_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size) override;
   void on_end(const ExchangePtr& exchange) override;
 
