@@ -8,6 +8,7 @@ import pytest
 from grpc import StatusCode
 
 from harness import otlp_wire as wire
+from harness.agent import SANITIZED
 from harness.configs import otlp_chain
 from harness.grpc_otlp import Client, export
 from harness.waiting import pause, wait_until
@@ -91,7 +92,7 @@ def test_a_gzip_bomb(agents, otlp):
     bomb = bytes(100 << 20)
     answer = export(agent.port, "traces", bomb, compression=grpc.Compression.Gzip)
     assert answer.code in (StatusCode.RESOURCE_EXHAUSTED, StatusCode.INVALID_ARGUMENT), answer
-    assert agent.memory()["rss"] < 64 * 1024
+    assert SANITIZED or agent.memory()["rss"] < 64 * 1024
     assert export(agent.port, "traces", request_of()).code == StatusCode.OK
 
 
@@ -153,7 +154,7 @@ def test_a_thousand_idle_connections(agents, otlp):
             sockets.append(socket.create_connection(("127.0.0.1", agent.port)))
             sockets[-1].sendall(hello)
         assert export(agent.port, "traces", request_of()).code == StatusCode.OK
-        assert agent.memory()["rss"] < 128 * 1024
+        assert SANITIZED or agent.memory()["rss"] < 128 * 1024
     finally:
         for one in sockets:
             one.close()

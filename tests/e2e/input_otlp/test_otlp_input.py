@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 from harness import otlp_wire as wire
+from harness.agent import SANITIZED
 from harness.configs import otlp_chain
 from harness.fake_otlp import export, post
 from harness.waiting import pause, wait_until
@@ -143,7 +144,7 @@ def test_a_gzip_bomb_takes_no_memory(agents, otlp, limit):
     port = agent.listen_ports()[0]
     answer = post(port, "/v1/traces", bomb, headers={"Content-Encoding": "gzip"})
     assert answer.status == 413 and answer.error()[0] == 8, answer
-    assert agent.memory()["peak"] < 96 * 1024
+    assert SANITIZED or agent.memory()["peak"] < 96 * 1024
     assert export(port, "traces", request_of()).status == 200
 
 
@@ -173,7 +174,7 @@ def test_bodies_that_do_not_say_their_size_take_what_they_need(agents, otlp):
         wait_until(lambda: agent.metrics().total("tailrace_input_rejected_bodies_total") == 1,
                    "it is refused")
     wait_until(lambda: agent.metrics().total("tailrace_input_incoming_bytes") == 0, "given back")
-    assert agent.memory()["peak"] < 48 * 1024
+    assert SANITIZED or agent.memory()["peak"] < 48 * 1024
 
 
 @pytest.mark.parametrize("size", [21 << 20, 100_000_000])
