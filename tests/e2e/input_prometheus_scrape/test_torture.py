@@ -51,12 +51,14 @@ def test_fails_alone_and_says_why(case, agents, server, receiver):
                lambda: f"three scrapes failed by {reason}:\n{agent.log_tail()}")
     wait_until(lambda: len(series(receiver, "up", job="bad")) >= 3, "they are told")
     assert last(receiver, "up", job="bad") == 0
+    # Unpacking a bomb keeps the agent's one thread busy: of a slow build's, or on a busy machine, a
+    # scrape of either target may be too late now and then.
     metrics = agent.metrics()
-    assert metrics.total("tailrace_scrapes_failed_total") == \
-        metrics.total("tailrace_scrapes_failed_total", reason=reason)
+    assert metrics.total("tailrace_scrapes_failed_total") == sum(
+        metrics.total("tailrace_scrapes_failed_total", reason=why) for why in {reason, "timeout"})
     wait_until(lambda: len(series(receiver, "good")) >= 3, "the other one is scraped")
-    assert last(receiver, "up", job="good") == 1
-    assert not ends_stale(receiver, "good")
+    wait_until(lambda: last(receiver, "up", job="good") == 1 and not ends_stale(receiver, "good"),
+               lambda: f"the other one is up:\n{agent.log_tail()}")
     names = {dict(labels)["__name__"] for labels in receiver.samples}
     assert not names & {"a", "b", "endless", "endless_metric", "drip"}, names
     assert SANITIZED or agent.memory()["peak"] < 100 * 1024
