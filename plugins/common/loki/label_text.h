@@ -19,6 +19,12 @@ namespace tailrace::loki {
 /// leading digit.
 std::string legacy_label_name(std::string_view name);
 
+/// True when Loki takes structured metadata of this name: it replaces what is no ASCII letter or
+/// digit by `_`, but one of these must be there. A push with another name is answered 500 however
+/// often it comes, and none of it is stored. Source: Loki pkg/distributor/distributor.go;
+/// prometheus/otlptranslator, LabelNamer.
+bool is_metadata_name(std::string_view name) noexcept;
+
 /// Appends the label string. Names must be good, values valid UTF-8; both are written in the order
 /// given (Loki sorts by itself; sorted ones make equal sets equal texts). Control characters are
 /// written as \uNNNN, which Go and JSON both read.

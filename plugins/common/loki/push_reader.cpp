@@ -135,6 +135,14 @@ bool read_pair(std::string_view message, MetaPair& pair) {
   return fields.ok();
 }
 
+Status check_metadata_name(std::string_view name) {
+  if (is_metadata_name(name)) {
+    return {};
+  }
+  return invalid(fmt::format("structured metadata has the name \"{}\", without a letter or digit",
+                             name.substr(0, 100)));
+}
+
 }  // namespace
 
 // ---- protobuf ---------------------------------------------------------------------------------
@@ -223,6 +231,9 @@ Status PushReader::walk_entry(std::string_view entry, Sink& sink) {
       case kMetadataField:
         if (!read_pair(fields.bytes(), pairs_.emplace_back())) {
           return invalid("an entry's structured metadata is not decodable");
+        }
+        if (Status good = check_metadata_name(pairs_.back().name); !good) {
+          return good;
         }
         break;
       default:
@@ -436,6 +447,7 @@ Status PushReader::read_json_metadata(codec::JsonValue& value) {
     if (inner.type() != codec::JsonType::string || !inner.text(text)) {
       status = invalid(fmt::format("metadata \"{}\" is not a string", name.substr(0, 100)));
     } else {
+      status = check_metadata_name(name);
       pairs_.push_back({name, text});
     }
     return status.has_value();

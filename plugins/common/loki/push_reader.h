@@ -43,7 +43,8 @@ struct PushTotals {
 ///
 /// Lifetime: keeps scratch memory between bodies; release() gives back what a large one left.
 /// Errors:   ErrorCode::invalid with the reason for the client: not decodable, labels that do not
-///           parse, a stream without labels, a timestamp that is none, and an empty request.
+///           parse, a stream without labels, structured metadata of a name that Loki refuses, a
+///           timestamp that is none, and an empty request.
 class PushReader {
  public:
   /// `body` needs kBlockPadding readable bytes behind it.

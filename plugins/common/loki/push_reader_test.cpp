@@ -171,6 +171,21 @@ TEST_CASE("PushReader: JSON bodies that are refused") {
   }
 }
 
+TEST_CASE("PushReader: metadata without a letter or digit in its name is refused") {
+  for (const std::string name : {"", "_", "____", "-.-", "\u65e5\u672c", "__.__"}) {
+    CAPTURE(name);
+    const std::string wanted =
+        "error: structured metadata has the name \"" + name + "\", without a letter or digit";
+    const std::string pair = field(1, name) + field(2, "v");
+    CHECK(protobuf(field(1, field(1, "{a=\"1\"}") +
+                                field(2, field(1, "\x08\x01") + field(3, pair)))) == wanted);
+    CHECK(json(R"({"streams":[{"stream":{"a":"1"},"values":[["5","x",{")" + name +
+               R"(":"v"}]]}]})") == wanted);
+  }
+  CHECK(json(R"({"streams":[{"stream":{"a":"1"},"values":[["5","x",{"_1":"v","-a":""}]]}]})") ==
+        "{a=1,} 5:x(_1=v)(-a=)");
+}
+
 TEST_CASE("PushReader: large streams come in chunks, in order") {
   PushReader reader;
   for (const PushFormat format : {PushFormat::protobuf, PushFormat::json}) {

@@ -84,6 +84,7 @@ def test_content_encoding_snappy_and_type_parameters_are_fine(receiver, loki):
     (b"", PROTOBUF, {}, 400),
     (loki_wire.encode_protobuf([('{a="1"', [(T0, b"x", ())])]), PROTOBUF, {}, 400),
     (loki_wire.encode_protobuf([("{}", [(T0, b"x", ())])]), PROTOBUF, {}, 400),
+    (b'{"streams":[{"stream":{"a":"b"},"values":[["1","x",{"_":"v"}]]}]}', JSON, {}, 400),
     (b'{"streams":[]}', JSON, {}, 422),
 ])
 def test_bad_bodies_are_refused_with_a_reason(receiver, loki, body, content_type, headers, status):

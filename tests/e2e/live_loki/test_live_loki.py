@@ -3,8 +3,10 @@ import time
 
 import pytest
 
+from harness import loki_wire
 from harness.configs import loki as loki_output
 from harness.configs import pipeline, tail, tail_to_loki
+from harness.push_client import PROTOBUF, post
 from harness.real_loki import RealLoki, program
 from harness.waiting import settle, wait_until
 
@@ -96,6 +98,20 @@ def test_entries_that_loki_refuses_are_counted_and_the_rest_is_stored(agents, re
     assert agent.ledger_total("refused") > 0
     assert agent.ledger_total("delivered") + agent.ledger_total("refused") == 20
     agent.wait_log("too old|greater_than_max_sample_age|max_sample_age|too far behind")
+
+
+def test_metadata_names_that_loki_refuses_are_refused_at_the_door(agents, real, started_ns):
+    agent = agents(pipeline({"push": {"type": "loki_push", "listen": "127.0.0.1:0"}},
+                            {"loki": loki_output(real, tenant="door")})).start()
+    when = time.time_ns()
+    taken = ["a", "_1", "9", "a-b", "-a-", "__x__"]
+    for name in ["", "_", "____", "-.-", "日本", "__.__", *taken]:
+        body = loki_wire.encode_protobuf([('{namespace="shop"}', [(when, b"x", [(name, "v")])])])
+        theirs = post(real.port, body, PROTOBUF, {"X-Scope-OrgID": "theirs"})[0]
+        ours = post(agent.listen_ports()[0], body, PROTOBUF)[0]
+        assert (theirs, ours) == ((204, 204) if name in taken else (500, 400)), name
+        when += 1
+    assert len(seen(real, "door", started_ns, len(taken))) == len(taken)
 
 
 def test_literal_snappy_and_a_tenant_by_label(agents, real, node, started_ns):
