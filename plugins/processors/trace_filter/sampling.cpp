@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 namespace tailrace::processors::trace_filter {
 
@@ -12,6 +13,8 @@ constexpr int kDigits = 4;
 constexpr size_t kThresholdDigits = 14;
 /// W3C: a tracestate has at most 32 entries.
 constexpr size_t kMostEntries = 32;
+/// And a value at most this many characters.
+constexpr size_t kLongestValue = 256;
 constexpr std::string_view kOtel = "ot";
 
 std::string_view trimmed(std::string_view text) noexcept {
@@ -50,6 +53,8 @@ std::optional<uint64_t> read_hex(std::string_view digits) noexcept {
       value = value << 4 | static_cast<uint64_t>(c - '0');
     } else if (c >= 'a' && c <= 'f') {
       value = value << 4 | static_cast<uint64_t>(c - 'a' + 10);
+    } else if (c >= 'A' && c <= 'F') {
+      value = value << 4 | static_cast<uint64_t>(c - 'A' + 10);
     } else {
       return std::nullopt;
     }
@@ -57,11 +62,22 @@ std::optional<uint64_t> read_hex(std::string_view digits) noexcept {
   return value << 4 * (kThresholdDigits - digits.size());
 }
 
-std::string hex_of(uint64_t threshold) {
+/// A randomness has exactly 14 digits, and lower-case ones.
+bool is_randomness(std::string_view digits) noexcept {
+  return digits.size() == kThresholdDigits &&
+         std::ranges::none_of(digits, [](char c) { return c >= 'A' && c <= 'F'; });
+}
+
+std::string all_digits_of(uint64_t value) {
   std::string digits;
   for (size_t i = 0; i < kThresholdDigits; ++i) {
-    digits += "0123456789abcdef"[threshold >> 4 * (kThresholdDigits - 1 - i) & 15];
+    digits += "0123456789abcdef"[value >> 4 * (kThresholdDigits - 1 - i) & 15];
   }
+  return digits;
+}
+
+std::string hex_of(uint64_t threshold) {
+  const std::string digits = all_digits_of(threshold);
   const size_t last = digits.find_last_not_of('0');
   return last == std::string::npos ? "0" : digits.substr(0, last + 1);
 }
@@ -106,8 +122,8 @@ OtelState read_tracestate(std::string_view tracestate) noexcept {
       const std::string_view key = take(content, ':');
       if (key == "th") {
         state.threshold = read_hex(content);
-      } else if (key == "rv" && content.size() == kThresholdDigits) {
-        state.randomness = read_hex(content);
+      } else if (key == "rv") {
+        state.randomness = is_randomness(content) ? read_hex(content) : std::nullopt;
       }
     }
     break;  // keys are unique
@@ -116,19 +132,24 @@ OtelState read_tracestate(std::string_view tracestate) noexcept {
 }
 
 std::string with_threshold(std::string_view tracestate, uint64_t threshold) {
-  std::string own = "ot=th:" + hex_of(threshold);
+  std::string own = "th:" + hex_of(threshold);
+  if (const auto randomness = read_tracestate(tracestate).randomness) {
+    own += ";rv:" + all_digits_of(*randomness);
+  }
   std::string others;
   size_t entries = 1;
+  bool seen = false;
   while (!tracestate.empty()) {
     const std::string_view entry = trimmed(take(tracestate, ','));
     if (entry.empty()) {
       continue;
     }
     if (const auto value = otel_value(entry)) {
-      std::string_view rest = *value;
+      std::string_view rest = std::exchange(seen, true) ? std::string_view() : *value;
       while (!rest.empty()) {
         const std::string_view pair = take(rest, ';');
-        if (!pair.empty() && !pair.starts_with("th:")) {
+        const bool is_ours = pair.starts_with("th:") || pair.starts_with("rv:");
+        if (!pair.empty() && !is_ours && own.size() + 1 + pair.size() <= kLongestValue) {
           own.append(";").append(pair);
         }
       }
@@ -136,7 +157,7 @@ std::string with_threshold(std::string_view tracestate, uint64_t threshold) {
       others.append(",").append(entry);
     }
   }
-  return own + others;
+  return "ot=" + own + others;
 }
 
 uint64_t randomness_of(std::string_view trace_id) noexcept {

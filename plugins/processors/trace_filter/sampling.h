@@ -29,7 +29,8 @@ struct OtelState {
 /// What is malformed counts as missing.
 OtelState read_tracestate(std::string_view tracestate) noexcept;
 /// The tracestate with this threshold; the entry `ot` comes first, as W3C wants it of one that was
-/// changed. Other entries and other keys within `ot` stay.
+/// changed. Other entries and other keys within `ot` stay as far as W3C's limits allow, but for a
+/// malformed randomness: whoever decides next is to go by the trace id, as we did.
 std::string with_threshold(std::string_view tracestate, uint64_t threshold);
 
 /// The last 56 bits of a trace id of 16 bytes.

@@ -57,6 +57,47 @@ TEST_CASE("Sampling: the last 56 bits of the trace id decide, unless rv says oth
   CHECK(kept(kNever - 1, "other=rv:00000000000000"));
 }
 
+TEST_CASE("Sampling: the examples of the specification and of the collector") {
+  const auto kept = [](std::string_view trace, std::string_view tracestate) {
+    const auto found = read_tracestate(tracestate);
+    REQUIRE(found.threshold);
+    // A span whose own threshold rejects it is inconsistent: then ours alone counts.
+    return decide(SamplingMode::equalizing, probability_of(*found.threshold), *found.threshold,
+                  trace, tracestate)
+        .keep;
+  };
+  // tracestate-handling, "Explicit randomness value".
+  const std::string other(16, '\0');
+  CHECK(read_tracestate("ot=rv:6e6d1a75832a2f").randomness == 0x6e6d1a75832a2f);
+  CHECK(kept(other, "ot=rv:6e6d1a75832a2f;th:6e6d1a75832a2f"));
+  CHECK(!kept(other, "ot=rv:6e6d1a75832a2f;th:6e6d1a75832a3"));
+  CHECK(kept(trace_of(0x6e6d1a75832a2f), "ot=th:6e6d1a75832a2f"));
+  CHECK(!kept(trace_of(0x6e6d1a75832a2f), "ot=th:6e6d1a75832a3"));
+  // tracestate-handling, "Sampling threshold value".
+  CHECK(read_tracestate("ot=th:0").threshold == 0);
+  CHECK(probability_of(*read_tracestate("ot=th:0").threshold) == 1);
+  CHECK(read_tracestate("ot=th:FD70A4").threshold == 0xfd70a400000000);
+  // Collector, pkg/sampling, the examples of Threshold.ShouldSample.
+  CHECK(kept(other, "ot=th:c;rv:d29d6a7215ced0"));
+  CHECK(kept(trace_of(0xd29d6a7215ced0), "ot=th:c"));
+  CHECK(!kept(trace_of(0xb29d6a7215ced0), "ot=th:c"));
+}
+
+TEST_CASE("Sampling: what is malformed counts as missing") {
+  for (const char* const state :
+       {"ot=th:", "ot=th:g", "ot=th:123456789abcdef", "ot=th:-1", "ot=th", "ot", "th:8", "ot=TH:8",
+        "xot=th:8", "t@ot=th:8", "ot=x:1;th:0x8", ""}) {
+    CAPTURE(state);
+    CHECK(!read_tracestate(state).threshold);
+  }
+  for (const char* const state : {"ot=rv:6E6D1A75832A2F", "ot=rv:6e6d1a75832a2",
+                                  "ot=rv:", "ot=rv:6e6d1a75832a2f0", "ot=rv:6e6d1a75832a2g"}) {
+    CAPTURE(state);
+    CHECK(!read_tracestate(state).randomness);
+  }
+  CHECK(read_tracestate("a=1, ot=th:c ,b=2").threshold == threshold_of(0.25));
+}
+
 TEST_CASE("Sampling: what a lower probability keeps a higher one keeps, too") {
   for (uint64_t i = 0; i < 1000; ++i) {
     const std::string trace = trace_of(i * 0x0041c64e6d3039 & (kNever - 1));
@@ -90,6 +131,15 @@ TEST_CASE("Sampling: a threshold that was applied before is respected") {
   decision = decide(SamplingMode::proportional, 0.25, quarter, trace_of(kNever - 1), "ot=th:8");
   CHECK(decision.keep);
   CHECK(decision.new_threshold == threshold_of(0.125));
+  // A product below the least probability keeps nothing.
+  CHECK(!decide(SamplingMode::proportional, 0.25, quarter, trace_of(kNever - 1),
+                "ot=th:fffffffffffffe")
+             .keep);
+  // With explicit randomness the threshold that came is held against that, not against the id.
+  decision =
+      decide(SamplingMode::equalizing, 0.25, quarter, trace_of(0), "ot=rv:f0000000000000;th:e666");
+  CHECK(decision.keep);
+  CHECK(!decision.new_threshold);
   CHECK(!decide(SamplingMode::proportional, 0.25, quarter, trace_of(threshold_of(0.125) - 1),
                 "ot=th:8")
              .keep);
@@ -101,6 +151,13 @@ TEST_CASE("Sampling: the tracestate keeps everything else") {
   CHECK(with_threshold("a=1, b=2", threshold_of(0.1)) == "ot=th:e666,a=1,b=2");
   CHECK(with_threshold("a=1,ot=rv:6e6d1a75832a2f;th:8;x:y,b=2", threshold_of(0.25)) ==
         "ot=th:c;rv:6e6d1a75832a2f;x:y,a=1,b=2");
+  // What is no randomness goes, so that whoever comes next takes the trace id as we did; a second
+  // entry of that name does, too.
+  CHECK(with_threshold("ot=rv:6E6D1A75832A2F;x:y,ot=z:1,a=b", 0) == "ot=th:0;x:y,a=b");
+  // W3C: 256 characters. The randomness is not what has to go.
+  const std::string large = "x:" + std::string(230, 'v');
+  CHECK(with_threshold("ot=th:8;" + large + ";rv:6e6d1a75832a2f;y:1", threshold_of(0.001)) ==
+        "ot=th:ffbe77;rv:6e6d1a75832a2f;y:1");
   std::string many;
   for (int i = 0; i < 32; ++i) {
     many += (i == 0 ? "" : ",") + std::string("k") + std::to_string(i) + "=v";
