@@ -69,11 +69,13 @@ Answer retry(const CallResult& result, const AnswerContext& context) {
 
 Answer bad_request(const CallResult& result, const AnswerContext& context) {
   if (const auto count = written(result); count && context.version == WriteVersion::v2) {
-    if (*count >= context.records) {
+    if (*count >= context.rows) {
       return Answer();
     }
     Answer answer = of_status(*count == 0 ? Answer::Kind::refused : Answer::Kind::partly, result);
-    answer.refused = context.records - *count;
+    // A record of which a row is missing counts as refused.
+    const uint64_t missing = context.rows - *count;
+    answer.refused = (context.records * missing + context.rows - 1) / context.rows;
     return answer;
   }
   return of_status(Answer::Kind::blame_source, result);

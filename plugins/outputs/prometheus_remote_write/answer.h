@@ -10,7 +10,10 @@ namespace tailrace::outputs::prometheus_remote_write {
 
 struct AnswerContext {
   common::prom::WriteVersion version = common::prom::WriteVersion::v1;
-  uint64_t records = 0;  ///< Samples and histograms in the request.
+  uint64_t records = 0;  ///< Of the sources.
+  /// Samples and histograms in the request; many may come of one record, such as a data point of
+  /// OTLP. Needed for a 400 in 2.0 only.
+  uint64_t rows = 0;
   bool retry_on_429 = true;
   int64_t wall_ns = 0;
 };

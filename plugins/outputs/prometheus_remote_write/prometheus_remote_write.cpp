@@ -332,6 +332,9 @@ Answer RemoteWriteOutput::read_answer(const SealedView& request, const CallResul
   for (const PartRange& part : request.parts) {
     context.records += part.weight.records;
   }
+  if (result.status == 400 && context.version == WriteVersion::v2) {
+    context.rows = rows_of(request).value_or(context.records);
+  }
   context.retry_on_429 = config_->queue_config.retry_on_http_429;
   context.wall_ns = context_.lane().clock().wall_ns();
   Answer answer = read_write_answer(result, context);

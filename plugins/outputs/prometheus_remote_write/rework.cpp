@@ -289,4 +289,14 @@ Result<Rework> rework_write(const SealedView& request, ReworkReason reason) {
   return builder.take();
 }
 
+std::optional<uint64_t> rows_of(const SealedView& request) {
+  const auto body = codec::snappy_uncompress(request.payload, UINT32_MAX);
+  if (!body) {
+    return std::nullopt;
+  }
+  WriteReader reader;
+  const auto totals = reader.check(static_cast<WriteVersion>(request.format_version), body->view());
+  return totals ? std::optional(totals->records()) : std::nullopt;
+}
+
 }  // namespace tailrace::outputs::prometheus_remote_write

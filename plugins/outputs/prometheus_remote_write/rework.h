@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "tailrace/output.h"
 
 namespace tailrace::outputs::prometheus_remote_write {
@@ -14,5 +17,9 @@ namespace tailrace::outputs::prometheus_remote_write {
 /// Errors:         corrupt when the payload does not decode or does not match its parts;
 ///                 unsupported for a version that is not known, or has nothing below it.
 Result<Rework> rework_write(const SealedView& request, ReworkReason reason);
+
+/// Samples and histograms in a sealed body; nothing when it cannot be read. It is unpacked for
+/// that.
+std::optional<uint64_t> rows_of(const SealedView& request);
 
 }  // namespace tailrace::outputs::prometheus_remote_write

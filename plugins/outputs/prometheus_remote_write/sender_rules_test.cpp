@@ -268,6 +268,24 @@ TEST_CASE("rule 2.0: a partial write is not retried; what was written counts as 
   CHECK(answer_to(bench, request, 400, written(0)).kind == Kind::refused);
 }
 
+TEST_CASE("rule 2.0: what a partial write leaves out is told in the sources' records") {
+  Bench bench(kV2);
+  MetricBatchOf batch;
+  for (int i = 0; i < 10; ++i) {
+    batch.sample({{"__name__", "m"}, {"i", std::to_string(i)}}, 5, i);
+  }
+  batch.batch().source_records = 2;  // two data points of five rows each
+  bench->append(batch.batch());
+  const auto requests = bench->seal();
+  REQUIRE(requests.size() == 1);
+  CHECK(answer_to(bench, requests[0], 400, written(9)).refused == 1);
+  CHECK(answer_to(bench, requests[0], 400, written(5)).refused == 1);
+  CHECK(answer_to(bench, requests[0], 400, written(4)).refused == 2);
+  CHECK(answer_to(bench, requests[0], 400, written(4)).kind == Kind::partly);
+  CHECK(answer_to(bench, requests[0], 400, written(0)).kind == Kind::refused);
+  CHECK(answer_to(bench, requests[0], 400, written(10)).kind == Kind::delivered);
+}
+
 TEST_CASE("rule 2.0: a partial write with 5xx is retried as a whole") {
   Bench bench(kV2);
   CHECK(answer_to(bench, request_of(bench), 500, written(2)).kind == Kind::retry);
