@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 from harness import remote_write_wire as wire
+from harness import stored_series
 from harness.waiting import pause, wait_until
 
 
@@ -84,7 +85,7 @@ class FakeReceiver:
                 answer = (400, {}, str(error).encode())
             if answer is None:
                 pause(self.delay)
-                extra = self._store(kind, series)
+                extra = self._store(kind, series, payload)
             else:
                 status, extra, *rest = answer
                 body = rest[0] if rest else b""
@@ -100,17 +101,24 @@ class FakeReceiver:
         if status != 204:
             handler.wfile.write(body)
 
-    def _store(self, kind, series):
-        count = 0
+    def _store(self, kind, series, payload):
         with self.lock:
             for labels, samples in series:
                 self.samples.setdefault(labels, []).extend(samples)
-                count += len(samples)
         if "write.v2" not in kind:
             return {}
-        return {"X-Prometheus-Remote-Write-Samples-Written": str(count),
-                "X-Prometheus-Remote-Write-Histograms-Written": "0",
-                "X-Prometheus-Remote-Write-Exemplars-Written": "0"}
+        whole = stored_series.of_write(kind, payload)
+        return {f"X-Prometheus-Remote-Write-{what.capitalize()}-Written":
+                str(sum(len(getattr(one, what)) for one in whole))
+                for what in ("samples", "histograms", "exemplars")}
+
+    def stored(self):
+        """{labels: Series} of all that was answered 204, histograms and exemplars too."""
+        with self.lock:
+            return stored_series.merge(
+                series for request in self.requests if request.status == 204
+                for series in stored_series.of_write(request.headers["content-type"],
+                                                     request.payload))
 
     def of(self, name):
         """{labels without __name__: [(bits, timestamp)]} of a metric."""

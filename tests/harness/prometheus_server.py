@@ -1,5 +1,6 @@
-"""The real Prometheus of Debian as a process."""
+"""A real Prometheus as a process: Debian's, or the one of 3.x that TAILRACE_LIVE_PROMETHEUS names."""
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,10 @@ def available():
     return shutil.which("prometheus") is not None
 
 
+def live_program():
+    return os.environ.get("TAILRACE_LIVE_PROMETHEUS")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -26,7 +31,8 @@ def free_port():
 class PrometheusServer:
     """`prometheus` with a config; a remote-write receiver unless it runs in agent mode."""
 
-    def __init__(self, folder, config=None, agent=False, name="prometheus"):
+    def __init__(self, folder, config=None, agent=False, name="prometheus", program="prometheus",
+                 flags=()):
         self.folder = Path(folder) / name
         self.folder.mkdir(parents=True)
         self.port = free_port()
@@ -37,8 +43,8 @@ class PrometheusServer:
                 ["--web.enable-remote-write-receiver", f"--storage.tsdb.path={self.folder}/data"])
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                ["prometheus", f"--config.file={config_path}",
-                 f"--web.listen-address=127.0.0.1:{self.port}", *mode],
+                [program, f"--config.file={config_path}",
+                 f"--web.listen-address=127.0.0.1:{self.port}", *mode, *flags],
                 stdout=log, stderr=log, cwd=self.folder)
         wait_until(self._ready, lambda: f"Prometheus is ready:\n{self.log_path.read_text()}", 60)
 
@@ -50,11 +56,15 @@ class PrometheusServer:
             return False
 
     @property
+    def base(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def write_url(self):
-        return f"http://127.0.0.1:{self.port}/api/v1/write"
+        return f"{self.base}/api/v1/write"
 
     def _get(self, path, parse=True):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.base}{path}", timeout=30) as answer:
             body = answer.read()
             return json.loads(body) if parse else body or True
 

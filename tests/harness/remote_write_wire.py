@@ -23,22 +23,26 @@ def _varint(value):
     return bytes(out)
 
 
-def _bytes(field, content):
+def bytes_field(field, content):
     return _varint(field << 3 | 2) + _varint(len(content)) + content
+
+
+def number_field(field, number):
+    return _varint(field << 3) + _varint(number)
 
 
 def _sample(field, value, timestamp, start=0):
     content = b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(timestamp)
-    return _bytes(field, content + (b"\x18" + _varint(start) if start else b""))
+    return bytes_field(field, content + (b"\x18" + _varint(start) if start else b""))
 
 
 def encode_v1(series):
     """series: [(labels, [(value, timestamp)])]; labels are written in order of their names."""
     body = b""
     for labels, samples in series:
-        content = b"".join(_bytes(1, _bytes(1, name.encode()) + _bytes(2, value.encode()))
+        content = b"".join(bytes_field(1, bytes_field(1, name.encode()) + bytes_field(2, value.encode()))
                            for name, value in sorted(labels.items()))
-        body += _bytes(1, content + b"".join(_sample(2, *sample) for sample in samples))
+        body += bytes_field(1, content + b"".join(_sample(2, *sample) for sample in samples))
     return snappy.compress(body)
 
 
@@ -54,8 +58,8 @@ def encode_v2(series):
     for labels, samples in series:
         refs = b"".join(_varint(ref(name)) + _varint(ref(value))
                         for name, value in sorted(labels.items()))
-        rows += _bytes(5, _bytes(1, refs) + b"".join(_sample(2, *sample) for sample in samples))
-    return snappy.compress(b"".join(_bytes(4, s.encode()) for s in symbols) + rows)
+        rows += bytes_field(5, bytes_field(1, refs) + b"".join(_sample(2, *sample) for sample in samples))
+    return snappy.compress(b"".join(bytes_field(4, s.encode()) for s in symbols) + rows)
 
 
 # Reading

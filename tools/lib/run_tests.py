@@ -71,7 +71,8 @@ def main():
                         help="no slow tests, no sanitizers, no clang-tidy")
     parser.add_argument("--live", action="store_true",
                         help="also test against real servers that the environment names "
-                             "(TAILRACE_LIVE_LOKI); without them these tests are skipped aloud")
+                             "(TAILRACE_LIVE_LOKI, TAILRACE_LIVE_PROMETHEUS); without them these "
+                             "tests are skipped aloud")
     parser.add_argument("--advice", action="store_true",
                         help="also print clang-tidy's advice, file by file, which takes longer than "
                              "everything else; only what .clang-tidy calls errors fails")

@@ -59,22 +59,16 @@ void append_double(std::string& out, double value) {
   out.append(text);
 }
 
-/// Go's JSON also escapes what HTML and JavaScript would stumble over.
+/// Go's JSON also escapes the two line ends that JavaScript would stumble over.
 void append_json_text(std::string& out, std::string_view text) {
   std::string escaped;
   codec::append_json_string(escaped, text);
   for (size_t i = 0; i < escaped.size(); ++i) {
-    const char c = escaped[i];
-    if (c == '<' || c == '>' || c == '&') {
-      out += "\\u00";
-      out += kHexDigits[static_cast<uint8_t>(c) >> 4];
-      out += kHexDigits[static_cast<uint8_t>(c) & 15];
-    } else if (escaped.compare(i, 3, "\xe2\x80\xa8") == 0 ||
-               escaped.compare(i, 3, "\xe2\x80\xa9") == 0) {
+    if (escaped.compare(i, 3, "\xe2\x80\xa8") == 0 || escaped.compare(i, 3, "\xe2\x80\xa9") == 0) {
       out += escaped[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
       i += 2;
     } else {
-      out += c;
+      out += escaped[i];
     }
   }
 }
@@ -229,9 +223,7 @@ std::string_view ValueText::of(const AnyValue& value) {
       break;
     case any_value::kDouble:
       if (const auto number = std::bit_cast<double>(value.bits); !std::isfinite(number)) {
-        return std::isnan(number) ? "json: unsupported value: NaN"
-               : number > 0       ? "json: unsupported value: +Inf"
-                                  : "json: unsupported value: -Inf";
+        return std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
       }
       [[fallthrough]];
     case any_value::kInt:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 #include <vector>
 
 #include "codec/proto_reader.h"
@@ -33,7 +34,7 @@ std::optional<ExemplarRow> read_exemplar(std::string_view message, Arena& arena)
   bool has_value = false;
   std::string_view trace_id;
   std::string_view span_id;
-  std::vector<Label> labels;
+  std::vector<Label> attributes;
   otlp::ValueText text(arena);
   codec::ProtoReader reader(message);
   while (reader.next()) {
@@ -57,8 +58,8 @@ std::optional<ExemplarRow> read_exemplar(std::string_view message, Arena& arena)
         break;
       case otlp::exemplar::kFilteredAttributes: {
         const otlp::KeyValue pair = otlp::read_key_value(reader.bytes());
-        labels.push_back({codec::make_valid_utf8(pair.key, arena),
-                          codec::make_valid_utf8(text.of(pair.value), arena)});
+        attributes.push_back({codec::make_valid_utf8(pair.key, arena),
+                              codec::make_valid_utf8(text.of(pair.value), arena)});
         break;
       }
       default:
@@ -68,19 +69,20 @@ std::optional<ExemplarRow> read_exemplar(std::string_view message, Arena& arena)
   if (!has_value) {
     return std::nullopt;
   }
-  const size_t attributes = labels.size();
-  if (is_set(trace_id)) {
-    labels.push_back({"trace_id", text.of_id(trace_id)});
-  }
-  if (is_set(span_id)) {
-    labels.push_back({"span_id", text.of_id(span_id)});
-  }
+  std::vector<Label> labels;
   size_t length = 0;
-  for (const Label& label : labels) {
-    length += characters(label.name) + characters(label.value);
+  for (const auto& [name, id] : {std::pair("trace_id", trace_id), std::pair("span_id", span_id)}) {
+    if (is_set(id)) {
+      std::erase_if(attributes, [name](const Label& attribute) { return attribute.name == name; });
+      labels.push_back({name, text.of_id(id)});
+      length += characters(name) + characters(labels.back().value);
+    }
   }
-  if (length > kMostCharacters) {
-    labels.erase(labels.begin(), labels.begin() + static_cast<ptrdiff_t>(attributes));
+  for (const Label& attribute : attributes) {
+    length += characters(attribute.name) + characters(attribute.value);
+  }
+  if (length <= kMostCharacters) {
+    labels.insert(labels.end(), attributes.begin(), attributes.end());
   }
   std::ranges::sort(labels, {}, &Label::name);
   Label* const kept = arena.array<Label>(labels.size());

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <functional>
+#include <initializer_list>
 #include <limits>
 
 #include "plugins/common/prom/remote_write.h"
@@ -12,6 +15,7 @@ namespace {
 
 constexpr int64_t kLeastScale = -4;
 constexpr int64_t kMostScale = 8;
+/// Of every histogram, whatever its point says: Prometheus's own endpoint reads no threshold.
 constexpr double kZeroThreshold = 1e-128;
 /// Gaps up to this are cheaper as empty buckets than as another span.
 constexpr int64_t kSmallGap = 2;
@@ -82,6 +86,30 @@ Layout lay_out(const Buckets& buckets, int64_t scale_down, Arena& arena) {
   return layout;
 }
 
+/// True when the buckets hold what the point counts; where there is no sum of what was observed, a
+/// NaN may have fallen into none of them. Prometheus refuses any other histogram, and the request
+/// that it comes in. Source: Prometheus model/histogram, Histogram.Validate.
+bool counts_add_up(const Point& point,
+                   std::initializer_list<const std::vector<uint64_t>*> buckets) noexcept {
+  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+  uint64_t total = point.zero_count;
+  for (const std::vector<uint64_t>* counts : buckets) {
+    for (const uint64_t count : *counts) {
+      if (total > kMost || count > kMost - total) {
+        return false;
+      }
+      total += count;
+    }
+  }
+  return std::isnan(point.sum.value_or(0)) ? total <= point.count : total == point.count;
+}
+
+bool bounds_are_good(const std::vector<double>& bounds) noexcept {
+  const bool rise = std::ranges::adjacent_find(bounds, std::greater_equal()) == bounds.end();
+  return rise && std::ranges::none_of(bounds, [](double bound) { return std::isnan(bound); }) &&
+         (bounds.empty() || !std::isinf(bounds.back()) || bounds.back() < 0);
+}
+
 /// What both kinds have in common.
 void set_totals(const Point& point, NativeHistogram& out) noexcept {
   out.count = point.is_stale ? kStaleNan : point.count;
@@ -100,9 +128,12 @@ const char* check_exponential(const Point& point) noexcept {
   if (point.positive.counts.size() + point.negative.counts.size() > kMostBuckets) {
     return "too_many_buckets";
   }
-  return has_fitting_indices(point.positive) && has_fitting_indices(point.negative)
-             ? nullptr
-             : "bucket_index";
+  if (!has_fitting_indices(point.positive) || !has_fitting_indices(point.negative)) {
+    return "bucket_index";
+  }
+  const bool good =
+      point.is_stale || counts_add_up(point, {&point.positive.counts, &point.negative.counts});
+  return good ? nullptr : "buckets_do_not_match";
 }
 
 void exponential_to_native(const Point& point, Arena& arena, NativeHistogram& out) {
@@ -111,7 +142,7 @@ void exponential_to_native(const Point& point, Arena& arena, NativeHistogram& ou
   const Layout positive = lay_out(point.positive, scale_down, arena);
   const Layout negative = lay_out(point.negative, scale_down, arena);
   out.schema = static_cast<int32_t>(scale);
-  out.zero_threshold = point.zero_threshold != 0 ? point.zero_threshold : kZeroThreshold;
+  out.zero_threshold = kZeroThreshold;
   out.zero_count = point.zero_count;
   out.positive_spans = positive.spans();
   out.positive_deltas = positive.deltas();
@@ -124,8 +155,12 @@ const char* explicit_to_native(const Point& point, Arena& arena, NativeHistogram
   if (point.counts.size() > kMostBuckets) {
     return "too_many_buckets";
   }
-  if (!point.counts.empty() && point.counts.size() != point.bounds.size() + 1) {
+  const bool fits = point.counts.empty() || point.counts.size() == point.bounds.size() + 1;
+  if (!fits || (!point.is_stale && !counts_add_up(point, {&point.counts}))) {
     return "buckets_do_not_match";
+  }
+  if (!bounds_are_good(point.bounds)) {
+    return "bucket_bounds";
   }
   Layout layout(point.counts.size(), arena);
   for (size_t i = 0; i < point.counts.size(); ++i) {

@@ -1,6 +1,9 @@
 #include "plugins/converters/otlp_to_metrics/native_histogram.h"
 
+#include <cmath>
+#include <limits>
 #include <map>
+#include <numeric>
 
 #include <doctest/doctest.h>
 
@@ -36,6 +39,7 @@ Counts laid_out(int64_t scale, int64_t offset, std::vector<uint64_t> counts,
   Arena arena;
   Point point;
   point.scale = scale;
+  point.count = std::accumulate(counts.begin(), counts.end(), uint64_t{0});
   point.positive = {offset, std::move(counts)};
   REQUIRE(check_exponential(point) == nullptr);
   NativeHistogram out;
@@ -91,6 +95,59 @@ TEST_CASE("native histogram: what does not fit is refused") {
   classic.counts = {1, 2};
   classic.bounds = {1, 2};
   CHECK(explicit_to_native(classic, arena, out) == std::string_view("buckets_do_not_match"));
+}
+
+TEST_CASE("native histogram: buckets that do not hold what is counted are refused") {
+  Point point;
+  point.count = 6;
+  point.zero_count = 1;
+  point.positive = {0, {2}};
+  point.negative = {0, {3}};
+  CHECK(check_exponential(point) == nullptr);
+  point.count = 7;
+  CHECK(check_exponential(point) == std::string_view("buckets_do_not_match"));
+  point.sum = std::nan("");  // a NaN is in no bucket
+  CHECK(check_exponential(point) == nullptr);
+  point.count = 5;
+  CHECK(check_exponential(point) == std::string_view("buckets_do_not_match"));
+  point.is_stale = true;  // nothing of it counts
+  CHECK(check_exponential(point) == nullptr);
+  Point wrapped;
+  wrapped.count = 1;
+  wrapped.positive = {0, {UINT64_MAX, 2}};
+  CHECK(check_exponential(wrapped) == std::string_view("buckets_do_not_match"));
+
+  Arena arena;
+  NativeHistogram out;
+  Point classic;
+  classic.count = 3;
+  classic.counts = {1, 2};
+  classic.bounds = {1};
+  CHECK(explicit_to_native(classic, arena, out) == nullptr);
+  classic.count = 2;
+  CHECK(explicit_to_native(classic, arena, out) == std::string_view("buckets_do_not_match"));
+  Point bare;
+  bare.count = 7;
+  CHECK(explicit_to_native(bare, arena, out) == std::string_view("buckets_do_not_match"));
+}
+
+TEST_CASE("native histogram: custom bounds rise and end before infinity") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  Arena arena;
+  NativeHistogram out;
+  const auto complaint_of = [&](std::vector<double> bounds) {
+    Point classic;
+    classic.counts.assign(bounds.size() + 1, 0);
+    classic.bounds = std::move(bounds);
+    const char* why = explicit_to_native(classic, arena, out);
+    return std::string(why != nullptr ? why : "");
+  };
+  CHECK(complaint_of({}).empty());
+  CHECK(complaint_of({-kInfinity, -1, 0, 2}).empty());
+  CHECK(complaint_of({1, 1}) == "bucket_bounds");
+  CHECK(complaint_of({2, 1}) == "bucket_bounds");
+  CHECK(complaint_of({std::nan("")}) == "bucket_bounds");
+  CHECK(complaint_of({1, kInfinity}) == "bucket_bounds");
 }
 
 TEST_CASE("native histogram: an ended series has the sum that says so") {

@@ -37,11 +37,9 @@ void for_each_point(const MetricHead& metric, Call call) {
   otlp::for_each_field(metric.data, otlp::metric_data::kPoints, call);
 }
 
+/// A NaN keeps its bits, as with Prometheus.
 uint64_t bits_of(double value, bool is_stale) noexcept {
-  if (is_stale) {
-    return kStaleNan;
-  }
-  return std::isnan(value) ? kNormalNan : std::bit_cast<uint64_t>(value);
+  return is_stale ? kStaleNan : std::bit_cast<uint64_t>(value);
 }
 
 otlp::NameKind name_kind_of(const MetricHead& metric) noexcept {
@@ -257,6 +255,9 @@ void OtlpToMetrics::add_histogram() {
   uint64_t so_far = 0;
   for (size_t i = 0; i < std::min(point_.bounds.size(), point_.counts.size()); ++i) {
     so_far += point_.counts[i];
+    if (point_.bounds[i] == kInfinity) {
+      continue;  // the last bucket has that name
+    }
     labels_.set("le", number(point_.bounds[i]));
     add_exemplars(add_sample("_bucket", static_cast<double>(so_far)), point_.bounds[i]);
   }
@@ -333,12 +334,18 @@ void OtlpToMetrics::sort_exemplars() {
 }
 
 void OtlpToMetrics::add_exemplars(const MetricSeries& series, double up_to) {
+  of_series_.clear();
   for (; exemplars_done_ < exemplars_.size() && exemplars_[exemplars_done_].first <= up_to;
        ++exemplars_done_) {
     if (auto exemplar = read_exemplar(exemplars_[exemplars_done_].second, rows_.arena())) {
       exemplar->series = &series;
-      rows_.add_exemplar(*exemplar);
+      of_series_.push_back(*exemplar);
     }
+  }
+  // Prometheus takes none that is older than the one before.
+  std::ranges::stable_sort(of_series_, {}, &ExemplarRow::timestamp);
+  for (const ExemplarRow& exemplar : of_series_) {
+    rows_.add_exemplar(exemplar);
   }
 }
 

@@ -80,6 +80,7 @@ class OtlpToMetrics final : public Converter {
   std::string key_;
   std::vector<std::pair<double, std::string_view>> exemplars_;  // by value
   size_t exemplars_done_ = 0;
+  std::vector<ExemplarRow> of_series_;
 };
 
 }  // namespace tailrace::converters::otlp_to_metrics

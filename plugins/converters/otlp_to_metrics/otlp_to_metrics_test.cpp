@@ -276,6 +276,7 @@ TEST_CASE("otlp_to_metrics: an exponential histogram is a native one") {
           .real(exponential_point::kSum, 3)
           .varint(exponential_point::kScale, 2)  // 1, zigzag
           .fixed64(exponential_point::kZeroCount, 1)
+          .real(exponential_point::kZeroThreshold, 0.25)  // which Prometheus does not read
           .message(exponential_point::kPositive,
                    Proto()
                        .varint(exponential_buckets::kOffset, 3)  // -2
@@ -379,12 +380,84 @@ TEST_CASE("otlp_to_metrics: labels that would fill memory are refused") {
   CHECK(lines.size() < 300);
 }
 
-TEST_CASE("otlp_to_metrics: text that is no UTF-8 is repaired, and a NaN is no end of a series") {
+TEST_CASE("otlp_to_metrics: text that is no UTF-8 is repaired") {
   const Proto point =
-      number_at(kSecond, std::bit_cast<double>(kStaleNan))
+      number_at(kSecond, 1)
           .message(number_point::kAttributes, attribute("a", string_value("x\xff")));
   CHECK(converted(resource_of({}, {metric_of("m", "", metric::kGauge, points_of({point}))}), 1) ==
-        Texts{"m{a=x\xef\xbf\xbd} nan @1000"});
+        Texts{"m{a=x\xef\xbf\xbd} 1 @1000"});
+}
+
+TEST_CASE("otlp_to_metrics: a NaN keeps its bits") {
+  for (const uint64_t bits : {kNormalNan, kStaleNan, uint64_t{0xfff8000000000123}}) {
+    const Proto resource = alone(metric_of(
+        "m", "", metric::kGauge, points_of({number_at(kSecond, std::bit_cast<double>(bits))})));
+    ConverterBench bench(converters_otlp_to_metrics_plugin, OtlpToMetricsConfig{});
+    OtlpBatchOf made(Signal::metrics, {{resource, 1}});
+    uint64_t found = 0;
+    bench.run(made.batch(),
+              [&](Batch& batch) { found = batch_cast<MetricBatch>(batch)->values[0]; });
+    CHECK(found == bits);
+  }
+}
+
+TEST_CASE("otlp_to_metrics: an explicit bound of +Inf gives no second bucket of that name") {
+  const Proto point =
+      Proto()
+          .fixed64(histogram_point::kTime, 1 * kSecond)
+          .fixed64(histogram_point::kCount, 3)
+          .text(histogram_point::kBucketCounts, packed({1, 2, 0}))
+          .text(histogram_point::kExplicitBounds,
+                packed_real({1, std::numeric_limits<double>::infinity()}))
+          .message(histogram_point::kExemplars,
+                   Proto().fixed64(exemplar::kTime, 3 * kMs).real(exemplar::kAsDouble, 100));
+  CHECK(converted(alone(metric_of("d", "", metric::kHistogram, points_of({point}, kCumulative))),
+                  1) == Texts{"d_count{job=shop} 3 @1000", "d_bucket{job=shop,le=1} 1 @1000",
+                              "d_bucket{job=shop,le=+Inf} 3 @1000",
+                              "d_bucket{job=shop,le=+Inf} # {} 100 @3"});
+}
+
+TEST_CASE("otlp_to_metrics: exemplars of a series come by time, and their ids hide attributes") {
+  const auto exemplar = [](uint64_t time, double value) {
+    return Proto().fixed64(exemplar::kTime, time * kMs).real(exemplar::kAsDouble, value);
+  };
+  const Proto point = number_at(kSecond, 1)
+                          .message(number_point::kExemplars, exemplar(9, 1))
+                          .message(number_point::kExemplars,
+                                   exemplar(8, 2)
+                                       .text(exemplar::kSpanId, std::string(8, '\2'))
+                                       .message(exemplar::kFilteredAttributes,
+                                                attribute("span_id", string_value("hidden")))
+                                       .message(exemplar::kFilteredAttributes,
+                                                attribute("trace_id", string_value("shown"))));
+  CHECK(converted(alone(metric_of("n", "", metric::kSum, points_of({point}, kCumulative))), 1) ==
+        Texts{"n{job=shop} 1 @1000", "n{job=shop} # {span_id=0202020202020202,trace_id=shown} 2 @8",
+              "n{job=shop} # {} 1 @9"});
+}
+
+TEST_CASE("otlp_to_metrics: empty parts of the identity count, the first of a repeated one does") {
+  const auto labels = [](std::initializer_list<Proto> attributes) {
+    return converted(resource_of(attributes, {metric_of("m", "", metric::kGauge,
+                                                        points_of({number_at(kSecond, 1)}))}),
+                     1);
+  };
+  const Proto name = attribute("service.name", string_value("n"));
+  CHECK(labels({name, attribute("service.namespace", string_value(""))}) ==
+        Texts{"m{job=/n} 1 @1000"});
+  CHECK(labels({attribute("service.namespace", string_value("s")),
+                attribute("service.name", string_value(""))}) == Texts{"m{job=s/} 1 @1000"});
+  CHECK(labels({name, attribute("service.name", string_value("later"))})[0] == "m{job=n} 1 @1000");
+  // An attribute of the resource that becomes a label `job` identifies it as well.
+  CHECK(labels({attribute("job", string_value("j")), attribute("a", string_value("b"))}) ==
+        Texts{"m{} 1 @1000", "target_info{a=b,job=j} 1 @1000"});
+}
+
+TEST_CASE("otlp_to_metrics: of promoted attributes that get one name the last one counts") {
+  const Proto resource =
+      resource_of({attribute("a.b", string_value("1")), attribute("a_b", string_value("2"))},
+                  {metric_of("m", "", metric::kGauge, points_of({number_at(kSecond, 1)}))});
+  CHECK(converted(resource, 1, {.promote_all_resource_attributes = true}) ==
+        Texts{"m{a_b=2} 1 @1000"});
 }
 
 TEST_CASE("otlp_to_metrics: whatever is well-formed is converted or refused, with good labels") {

@@ -52,24 +52,23 @@ void SeriesLabels::begin_resource(std::string_view message) {
       read_attribute(attribute, resource_texts_, resource_);
     });
   });
-  std::string_view space;
-  for (const Attribute& attribute : resource_) {
-    if (attribute.name == kServiceName) {
-      job_ = attribute.value;
-    } else if (attribute.name == kServiceNamespace) {
-      space = attribute.value;
-    } else if (attribute.name == kServiceInstance) {
-      instance_ = attribute.value;
-    }
+  const Attribute* const name = find(kServiceName);
+  const Attribute* const space = find(kServiceNamespace);
+  const Attribute* const instance = find(kServiceInstance);
+  if (name != nullptr) {
+    job_ =
+        space != nullptr ? joined({space->value, "/", name->value}, resource_texts_) : name->value;
   }
-  if (!job_.empty() && !space.empty()) {
-    job_ = joined({space, "/", job_}, resource_texts_);
+  if (instance != nullptr) {
+    instance_ = instance->value;
   }
   for (const Attribute& attribute : resource_) {
     if (is_promoted(attribute.name)) {
       promoted_.push_back({label_name(attribute.name, resource_texts_), attribute.value});
     }
   }
+  // Of two that get one name the last one counts.
+  std::ranges::reverse(promoted_);
 }
 
 void SeriesLabels::begin_scope(std::string_view message) {
@@ -134,12 +133,16 @@ bool SeriesLabels::make_target_info(Arena& arena, LabelBuilder& out) {
       scratch_.push_back(attribute);
     }
   }
-  if (!tells_something || (job_.empty() && instance_.empty()) ||
-      !add_attributes(scratch_, arena, out)) {
+  if (!tells_something || !add_attributes(scratch_, arena, out)) {
     return false;
   }
   add_identity(out);
-  return true;
+  return out.has("job") || out.has("instance");
+}
+
+const SeriesLabels::Attribute* SeriesLabels::find(std::string_view name) const noexcept {
+  const auto found = std::ranges::find(resource_, name, &Attribute::name);
+  return found == resource_.end() ? nullptr : &*found;
 }
 
 void SeriesLabels::read_attribute(std::string_view message, Arena& arena, Attributes& to) const {

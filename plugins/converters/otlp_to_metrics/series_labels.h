@@ -43,6 +43,8 @@ class SeriesLabels {
   };
   using Attributes = std::vector<Attribute>;
 
+  /// Of the resource; null when it has none of this name.
+  const Attribute* find(std::string_view name) const noexcept;
   void read_attribute(std::string_view message, Arena& arena, Attributes& to) const;
   std::string_view label_name(std::string_view name, Arena& arena) const;
   bool add_attributes(Attributes& attributes, Arena& arena, common::prom::LabelBuilder& out) const;

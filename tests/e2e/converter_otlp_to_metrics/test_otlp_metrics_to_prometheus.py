@@ -3,11 +3,13 @@ import time
 
 import pytest
 
+from harness import otlp_metric_cases as cases
 from harness import otlp_wire as wire
 from harness.configs import QUICK
 from harness.fake_otlp import export
 from harness.prometheus_server import PrometheusServer, available
 from harness.scraping import number
+from harness.stored_series import as_json
 from harness.waiting import wait_until
 
 DELTA, CUMULATIVE = 1, 2
@@ -108,6 +110,14 @@ def test_a_repeat_gives_the_same_samples(agents, receiver):
         assert number(samples[0][0]) == wanted[labels]
         assert samples[0][1] == wire.NOW // 10 ** 6
     assert not receiver.complaints
+
+
+@pytest.mark.parametrize("group", cases.GROUPS)
+def test_series_are_those_that_prometheus_made_of_the_same_requests(agents, receiver, group):
+    agent = agents(cases.agent_config(receiver.url, cases.GROUPS[group])).start()
+    for make in cases.CASES.values():
+        assert export(agent.listen_ports()[0], "metrics", make()).status in (200, 400)
+    cases.assert_equal(as_json(receiver.stored()), cases.recorded(group))
 
 
 def test_deltas_are_refused_and_the_client_hears_of_it(agents, receiver):

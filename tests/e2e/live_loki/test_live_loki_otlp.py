@@ -1,5 +1,6 @@
 """OTLP's logs: what the agent pushes is what Loki's own OTLP endpoint makes of the same request."""
 import http.client
+import math
 import random
 import time
 
@@ -31,7 +32,7 @@ def request_of_now():
         "k8s.pod.name": "shop-1", "deployment.environment": "prod", "1st": "digit", "_one": "x",
         "__two": "y", "_1x": "z", "x__y": "xx", "..lead": "q", "trail.": "t", "a-b": "dash",
         "__r..x__": "reserved", "9": "nine", "a..b": "dots", "n": 7, "real": 0.5, "list": [1, "x"], "map": {"k": {"l.m": "v"}},
-        "empty": ""})
+        "empty": "", "html": {"k": "<&>\u2028"}, "infinite": -math.inf})
     resource.scope_logs[0].scope.dropped_attributes_count = 3
     wire.set_attributes(resource.scope_logs[0].scope.attributes, {"s.a": True})
     start = time.time_ns() - 60 * 10 ** 9
