@@ -119,7 +119,7 @@ void Catalog::apply(ScanResult& scan) {
   std::vector<Source*> empty;
   for (const auto& [source, listed] : ours) {
     const bool nothing_there = listed->files.empty() || !source->found;
-    look_for_new(*source, std::move(listed->files), scan.full);
+    look_for_new(*source, *listed, scan.full);
     if (source->files.empty() && !source->opening && nothing_there) {
       empty.push_back(source);
     }
@@ -189,7 +189,8 @@ bool Catalog::too_old(const Source& source, const ListedFile& file) {
 }
 
 /// Opens what may have to be read and is not open.
-void Catalog::look_for_new(Source& source, Listing files, bool full) {
+void Catalog::look_for_new(Source& source, ListedSource& listed, bool full) {
+  Listing& files = listed.files;
   if (source.opening) {
     source.relist = true;  // the answer of the worker is about an older listing
     return;
@@ -222,7 +223,7 @@ void Catalog::look_for_new(Source& source, Listing files, bool full) {
     }
   }
   if (!wanted.empty()) {
-    start_opening(source, std::move(files), std::move(wanted));
+    start_opening(source, listed, std::move(wanted));
   } else if (source.truncated != nullptr) {
     listener_.on_truncation_solved(source, nullptr);
   }
@@ -290,12 +291,17 @@ void Catalog::replace_truncated(File& old) {
   source.files.insert(place + 1, std::move(file));
 }
 
-void Catalog::remove(File& file) {
-  Source& source = *file.source;
+void Catalog::close(File& file) {
+  file.descriptor = nullptr;
   const auto known = by_id_.find(file.id);
   if (known != by_id_.end() && known->second == &file) {
     by_id_.erase(known);
   }
+}
+
+void Catalog::remove(File& file) {
+  Source& source = *file.source;
+  close(file);
   if (file.rotated && file.wanted) {
     watcher_.remove_name(file.path, source);
   }

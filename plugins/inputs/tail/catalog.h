@@ -61,6 +61,8 @@ class Catalog {
   void replace_truncated(File& file);
   /// Takes the file off its source, and the source away if it has no other.
   void remove(File& file);
+  /// Nothing is read of it any more. Its inode may be another file's from now on.
+  void close(File& file);
   bool opening() const noexcept { return opening_ != 0; }
   /// Whether files with this order hash are this lane's.
   bool owns(uint64_t order_hash) const;
@@ -86,19 +88,21 @@ class Catalog {
   Source* find_or_make(const ListedSource& listed);
   void locate(Source& source, const Listing& files, bool full);
   void mark_missing(Source& source);
-  void look_for_new(Source& source, Listing files, bool full);
+  void look_for_new(Source& source, ListedSource& listed, bool full);
   void adopt(Source& source, File& file, const ListedFile& listed);
   /// What is opened on a worker thread, and what came of it.
   struct OpenJob {
     std::string real_path;
     Listing files;
+    SeenNames seen;
     std::vector<size_t> wanted;   // of files
     std::vector<OpenTask> tasks;  // one for each
     std::vector<OpenedFile> opened;
     std::vector<uint64_t> ends;
     bool start_at_end = false;
+    bool outdated = false;  // these are not the files' names any more
   };
-  void start_opening(Source& source, Listing files, std::vector<size_t> wanted);
+  void start_opening(Source& source, ListedSource& listed, std::vector<size_t> wanted);
   void finish_opening(Source& source, OpenJob& job);
   /// The plan's view of all files. False: the listing is out of date.
   bool describe(Source& source, const OpenJob& job, std::vector<PlanFile>& files);

@@ -17,6 +17,12 @@ bool is_gzip(const ListedFile& file) {
   return file.rotated ? file.rotated->gzip : file.name.ends_with(".gz");
 }
 
+/// Of a file that was not read yet it may be that it was empty when it was opened.
+Fingerprint fingerprint_now(const File& file) {
+  return file.fingerprint.size == 0 && !file.gzip ? Fingerprint::of(read_head(*file.descriptor))
+                                                  : file.fingerprint;
+}
+
 Format detect(const std::string& head, bool container) {
   const std::string padded = head + std::string(kBlockPadding, '\0');
   UnitBytes start;
@@ -26,10 +32,11 @@ Format detect(const std::string& head, bool container) {
 
 }  // namespace
 
-void Catalog::start_opening(Source& source, Listing files, std::vector<size_t> wanted) {
+void Catalog::start_opening(Source& source, ListedSource& listed, std::vector<size_t> wanted) {
   auto job = std::make_shared<OpenJob>();
   job->real_path = source.real_path;
-  job->files = std::move(files);
+  job->files = std::move(listed.files);
+  job->seen = listed.seen;
   job->wanted = std::move(wanted);
   job->start_at_end = initial_ && checkpoints_.first_start() && config_.start_at == StartAt::end;
   for (const size_t i : job->wanted) {
@@ -45,6 +52,8 @@ void Catalog::start_opening(Source& source, Listing files, std::vector<size_t> w
           const bool at_end = job->start_at_end && opened.descriptor != nullptr && !task.gzip;
           job->ends.push_back(at_end ? end_of_lines(opened) : 0);
         }
+        // Only now that they are open nothing else can have their inodes.
+        job->outdated = is_outdated(job->real_path, job->seen);
       },
       [this, job, alive = std::weak_ptr<bool>(alive_)] {
         if (alive.expired()) {
@@ -61,8 +70,9 @@ void Catalog::start_opening(Source& source, Listing files, std::vector<size_t> w
 
 void Catalog::finish_opening(Source& source, OpenJob& job) {
   std::vector<PlanFile> files(job.files.size());
-  if (!describe(source, job, files)) {
-    // Planning on half of the files could put them into the wrong order.
+  if (job.outdated || !describe(source, job, files)) {
+    // Planning on half of the files could put them into the wrong order, or take a predecessor for
+    // one that was read.
     listener_.on_relist(source);
     return;
   }
@@ -111,7 +121,7 @@ bool Catalog::describe(Source& source, const OpenJob& job, std::vector<PlanFile>
       file.head = opened.head;
       // A gzipped file's original may still be open: it is read to its end there.
       const auto original = std::ranges::find_if(originals, [&](const File* known) {
-        return file.gzip && known->fingerprint.matches(opened.head);
+        return file.gzip && fingerprint_now(*known).matches(opened.head);
       });
       if (original != originals.end()) {
         file.open = true;

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <unordered_map>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "plugins/inputs/tail/events.h"
 
@@ -22,64 +21,11 @@ constexpr int kDeepest = 64;
 
 // How often a directory that changes meanwhile is listed, at most.
 constexpr int kMostListings = 10;
-
-struct Entry {
-  std::string name;
-  uint8_t type = DT_UNKNOWN;
-  ino_t inode = 0;
-};
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-
-/// False: errno says why not.
-bool list(const std::string& path, std::vector<Entry>& entries) {
-  std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
-  if (directory == nullptr) {
-    return false;
-  }
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(directory.get());
-    if (entry == nullptr) {
-      return errno == 0;
-    }
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") {
-      entries.push_back({std::string(name), entry->d_type, entry->d_ino});
-    }
-  }
-}
-
-std::string join(std::string_view directory, std::string_view name) {
-  std::string path(directory);
-  if (path.empty() || path.back() != '/') {
-    path += '/';
-  }
-  path += name;
-  return path;
-}
-
-struct SplitPath {
-  std::string directory;
-  std::string name;
-};
-SplitPath split(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return {slash == 0 ? "/" : std::string(path.substr(0, slash)),
-          std::string(path.substr(slash + 1))};
-}
-
-/// Where a path leads, without any links; nothing when it leads nowhere.
-std::optional<std::string> resolve(const std::string& path) {
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
-                                                         &std::free);
-  if (real == nullptr) {
-    return std::nullopt;
-  }
-  return std::string(real.get());
-}
+// A directory that was changed so long ago would show another change: times of files move in steps
+// of some milliseconds, on network filesystems of up to a second.
+constexpr int64_t kTimesAreSure = 2'000'000'000;
+// As the kernel: more links in a row are a circle.
+constexpr int kMostLinks = 40;
 
 /// A link whose target is gone leads there still: in the middle of a rotation there is no file.
 bool still_leads(const std::string& label_path, const std::string& real_path) {
@@ -108,6 +54,7 @@ bool older(const ListedFile& a, const ListedFile& b) {
 /// One scan under way.
 struct Discovery::Scan {
   const Discovery& discovery;
+  int64_t now_ns;
   ScanResult result;
 
   /// A directory in which files of sources lie.
@@ -254,7 +201,9 @@ struct Discovery::Scan {
     const bool link = entry.type == DT_LNK;
     bool is_directory = entry.type == DT_DIR;
     if (link) {
-      if (::stat(child.c_str(), &info) != 0) {
+      if (::stat(child.c_str(), &info) != 0 &&
+          (!is_file || !await_target(path, states, entry.name) ||
+           ::stat(child.c_str(), &info) != 0)) {
         return false;
       }
       is_directory = S_ISDIR(info.st_mode);
@@ -275,6 +224,31 @@ struct Discovery::Scan {
       add_file(path, entry.name, child, link);
     }
     return true;
+  }
+
+  /// Asks for the events of the directory in which the target of a link is missing. True when it
+  /// may be there by now.
+  bool await_target(const std::string& directory, const GlobStates& states,
+                    const std::string& name) {
+    std::string target = join(directory, name);
+    char buffer[PATH_MAX];
+    for (int links = 0; links < kMostLinks; ++links) {
+      const ssize_t n = ::readlink(target.c_str(), buffer, sizeof buffer);
+      const SplitPath place = split(target);
+      if (n < 0) {
+        const size_t watched = result.directories.size();
+        if (errno != ENOENT || !watch(place.directory, {}, kDirectoryEvents)) {
+          return errno == EINVAL;  // no link, but a file
+        }
+        if (result.directories.size() != watched) {
+          result.directories.back().awaited.insert({place.name, directory, name, states});
+        }
+        return true;
+      }
+      const std::string_view next(buffer, static_cast<size_t>(n));
+      target = next.starts_with('/') ? std::string(next) : join(place.directory, next);
+    }
+    return false;
   }
 
   const std::string* real_directory(const std::string& path) {
@@ -331,17 +305,25 @@ struct Discovery::Scan {
       }
     }
     Sources sources;
-    for (int i = 0; i < kMostListings; ++i) {
+    int64_t changed = 0;
+    for (int i = 1;; ++i) {
       sources = sources_in(path, directory);
+      changed = changed_ns(path);
       // A rotation between the listing and the look at each name hides the file that it renamed,
       // while its successor is seen: it would pass for one that was read long ago.
       std::vector<Entry> again;
       if (!list(path, again) || same_files(directory.entries, again, sources)) {
         break;
       }
+      if (i == kMostListings) {
+        changed = 0;  // whoever opens these files will find that the names are others
+        break;
+      }
       directory.entries = std::move(again);
     }
+    const bool sure = changed < now_ns - kTimesAreSure;
     for (auto& [name, source] : sources) {
+      source.seen = {hash_of_names(directory.entries, name), sure ? changed : 0};
       std::stable_sort(source.files.begin(), source.files.end(), older);
       drop_half_compressed(source);
       result.sources.push_back(std::move(source));
@@ -471,7 +453,7 @@ bool Discovery::wants(std::string_view path) const noexcept {
 }
 
 ScanResult Discovery::scan(const ScanRequest& request) const {
-  Scan scan{*this, {}, {}, {}};
+  Scan scan{*this, request.now_ns, {}, {}, {}};
   scan.result.full = request.full;
   // Known sources first: their names decide what is a predecessor.
   for (const auto& [real_path, label_path] : request.sources) {

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "plugins/inputs/tail/directory_listing.h"
 #include "plugins/inputs/tail/file.h"
 #include "plugins/inputs/tail/glob.h"
 #include "plugins/inputs/tail/rotation_name.h"
@@ -42,6 +43,16 @@ struct ListedSource {
   std::string label_path;         // as found by the pattern, without the suffix
   bool found = true;              // a pattern still leads there
   std::vector<ListedFile> files;  // oldest first; the file itself, if it is there, is the last
+  SeenNames seen;
+};
+
+/// A link that leads nowhere as yet.
+struct AwaitedLink {
+  std::string target;     // the name that is missing
+  std::string directory;  // where the link lies, as walked
+  std::string name;
+  GlobStates states;
+  friend auto operator<=>(const AwaitedLink&, const AwaitedLink&) = default;
 };
 
 /// A directory with events. Several patterns, and links, may lead to it.
@@ -50,9 +61,13 @@ struct WatchedDirectory {
   std::string path;       // as walked
   std::string real_path;  // without links
   GlobStates states;
+  /// Links to names in it that are not there: those of a container that was being rotated when it
+  /// was first looked for.
+  std::set<AwaitedLink> awaited;
 };
 
 struct ScanRequest {
+  int64_t now_ns = 0;  // wall time
   /// All patterns, from the root.
   bool full = false;
   /// Directories to look into; only at `names`, unless that is empty.

@@ -210,7 +210,9 @@ void Lifecycle::give_up(File& file, std::string_view reason) {
   file.gone = true;
   file.located = false;
   file.end = file.position;
-  file.descriptor = nullptr;
+  if (file.unlinked) {
+    catalog_->close(file);  // gives its disk space back
+  }
   watch_over(file);
   wake(file);
 }

@@ -32,7 +32,7 @@ ssize_t read_at(int fd, char* to, size_t size, uint64_t offset) {
   return static_cast<ssize_t>(done);
 }
 
-void read_head(const OpenTask& task, OpenedFile& file) {
+void fill_in_head(const OpenTask& task, OpenedFile& file) {
   file.head.resize(kFingerprintBytes);
   if (!task.gzip) {
     const ssize_t n = read_at(file.descriptor->get(), file.head.data(), file.head.size(), 0);
@@ -52,6 +52,13 @@ void read_head(const OpenTask& task, OpenedFile& file) {
 
 }  // namespace
 
+std::string read_head(const Descriptor& file) {
+  std::string head(kFingerprintBytes, '\0');
+  const ssize_t n = read_at(file.get(), head.data(), head.size(), 0);
+  head.resize(static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  return head;
+}
+
 OpenedFile open_file(const OpenTask& task) {
   OpenedFile file;
   // Not blocking: by now the name may be a pipe's.
@@ -70,7 +77,7 @@ OpenedFile open_file(const OpenTask& task) {
   file.id = {info.st_dev, info.st_ino};
   file.size = static_cast<uint64_t>(info.st_size);
   file.mtime_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
-  read_head(task, file);
+  fill_in_head(task, file);
   return file;
 }
 

@@ -24,6 +24,10 @@ struct OpenedFile {
   std::string problem;  // its beginning cannot be read
 };
 
+/// The file's first bytes, as many as a fingerprint covers; fewer when they cannot be read. Blocks
+/// when they are not in the page cache.
+std::string read_head(const Descriptor& file);
+
 /// Opens a file and reads its head; whatever is not a regular file is refused. Worker thread.
 OpenedFile open_file(const OpenTask& task);
 

@@ -200,6 +200,7 @@ void TailInput::start_scan() {
     }
   }
   scanning_ = true;
+  request->now_ns = lane_.clock().wall_ns();
   auto result = std::make_shared<ScanResult>();
   lane_.offload([discovery = discovery_, request, result] { *result = discovery->scan(*request); },
                 [this, result, alive = std::weak_ptr<bool>(alive_)] {

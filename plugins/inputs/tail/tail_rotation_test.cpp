@@ -84,6 +84,61 @@ TEST_CASE("rotation: several between two looks, some gzipped, are read in order"
   CHECK(world.received.size() == static_cast<size_t>(next + 10));
 }
 
+TEST_CASE("rotation: an inode that goes on to a later file is not taken for the first one") {
+  // The filesystem gives the first file's inode to the third one as soon as the first was
+  // compressed; whether between a listing and the opening of what it found, or at another time.
+  for (int turns = 0; turns < 12; ++turns) {
+    CAPTURE(turns);
+    TempDir dir;
+    World world;
+    append(dir / "0.log", "");
+    Run run(world, reading(dir / "*.log"));
+    run.manual_lane().turn(turns);
+    append(dir / "0.log", lines(0, 10));
+    fs::rename(dir / "0.log", dir / ("0.log." + stamp(0)));
+    append(dir / "0.log", lines(10, 20));
+    gzip(dir / ("0.log." + stamp(0)));
+    fs::rename(dir / "0.log", dir / ("0.log." + stamp(1)));
+    append(dir / "0.log", lines(20, 30));
+    run.pass(seconds(1));
+    CHECK(world.texts() == texts(0, 30));
+  }
+}
+
+TEST_CASE("rotation: what was opened empty and compressed before it was read is read once") {
+  TempDir dir;
+  World world;
+  append(dir / "0.log", "");
+  Run run(world, reading(dir / "*.log"));
+  run.pass();
+  run.has_credit = false;
+  append(dir / "0.log", lines(0, 10));
+  fs::rename(dir / "0.log", dir / ("0.log." + stamp(0)));
+  gzip(dir / ("0.log." + stamp(0)));
+  append(dir / "0.log", lines(10, 20));
+  run.pass();
+  run.has_credit = true;
+  run.input().on_credit();
+  run.pass();
+  CHECK(world.texts() == texts(0, 20));
+}
+
+TEST_CASE("rotation: a link that leads nowhere while a container's log is rotated is followed") {
+  TempDir dir;
+  World world;
+  fs::create_directories(dir / "pods");
+  fs::create_directories(dir / "links");
+  fs::create_symlink(dir / "pods/0.log", dir / "middle");
+  fs::create_symlink("../middle", dir / "links/app.log");  // relative, and by another link
+  append(dir / ("pods/0.log." + stamp(0)), lines(0, 10));
+  Run run(world, reading(dir / "links/*.log"));
+  run.pass();
+  CHECK(world.received.empty());
+  append(dir / "pods/0.log", lines(10, 20));
+  run.pass(seconds(1));  // no rescan
+  CHECK(world.texts() == texts(0, 20));
+}
+
 TEST_CASE("rotation: numbered files, as docker and logrotate make them") {
   TempDir dir;
   World world;
@@ -361,6 +416,30 @@ TEST_CASE("deletion: a name that is created anew is a new file, with its old sib
   append(dir / "app.log", lines(10, 15));
   run.pass(seconds(20));
   CHECK(world.texts() == texts(0, 15));
+}
+
+TEST_CASE("deletion: the inode of a file that was given up may be another file's") {
+  TempDir dir;
+  World world;
+  append(dir / "0.log", lines(0, 1));
+  TailConfig config = reading(dir / "*.log");
+  config.max_deleted_held = {100};
+  Run run(world, config);
+  run.pass();
+  run.settle_at_once = false;  // it is not finished while this is under way
+  append(dir / "0.log", lines(1, 2));
+  run.pass();
+  run.has_credit = false;
+  append(dir / "0.log", lines(2, 50));
+  fs::remove(dir / "0.log");
+  run.pass(seconds(2));
+  CHECK(run.metric("tail_deleted_given_up_total") == 1);
+  append(dir / "0.log", lines(50, 60));
+  run.has_credit = true;
+  run.input().on_credit();
+  run.pass(seconds(2));
+  run.settle_all();
+  CHECK(std::ranges::count(world.texts(), "line 59") == 1);
 }
 
 TEST_CASE("deletion: max_deleted_held bounds what deleted files take on the disk") {

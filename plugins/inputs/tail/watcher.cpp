@@ -44,8 +44,10 @@ void Watcher::learn(const ScanResult& scan, WatchListener& listener) {
     const bool first = seen.insert(found.watch).second;
     if (scan.full && first) {
       directory.states.clear();
+      directory.awaited.clear();
     }
     directory.states.insert(found.states.begin(), found.states.end());
+    directory.awaited.insert(found.awaited.begin(), found.awaited.end());
   }
   for (const EarlyEvent& event : std::exchange(early_, {})) {
     if (directories_.contains(event.watch)) {
@@ -223,9 +225,22 @@ void Watcher::handle_name(int watch, Directory& directory, uint32_t mask, std::s
       }
     }
   }
-  if ((mask & (IN_CREATE | IN_MOVED_TO)) != 0 && !directory.states.empty()) {
-    listener.on_new_name(directory.path, directory.states, name);
+  if ((mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
+    follow_awaited(directory, name, listener);
+    if (!directory.states.empty()) {
+      listener.on_new_name(directory.path, directory.states, name);
+    }
   }
+}
+
+void Watcher::follow_awaited(Directory& directory, std::string_view name, WatchListener& listener) {
+  std::erase_if(directory.awaited, [&](const AwaitedLink& link) {
+    const bool has_come = link.target == name;
+    if (has_come) {
+      listener.on_new_name(link.directory, link.states, link.name);
+    }
+    return has_come;
+  });
 }
 
 Source* Watcher::find_source(const Directory& directory, std::string_view name) const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -67,6 +68,7 @@ class Watcher {
     std::string path;
     std::string real_path;
     GlobStates states;
+    std::set<AwaitedLink> awaited;
     uint32_t writes = 0;       // events of this turn
     uint32_t muted_turns = 0;  // left of its mute; 0: not muted
   };
@@ -87,6 +89,8 @@ class Watcher {
   void handle(int watch, uint32_t mask, std::string_view name, WatchListener& listener);
   void handle_name(int watch, Directory& directory, uint32_t mask, std::string_view name,
                    WatchListener& listener);
+  /// The name has come: links that lead to it are looked at once more.
+  static void follow_awaited(Directory& directory, std::string_view name, WatchListener& listener);
   Source* find_source(const Directory& directory, std::string_view name) const;
 
   std::shared_ptr<const Descriptor> events_;
