@@ -20,6 +20,7 @@ void count_refused(std::span<FanOut> outputs, Receipt* receipt, const Weight& we
                    std::string_view reason, std::string_view example) noexcept {
   for (FanOut& out : outputs) {
     out.output->refuse(receipt, *out.cell, weight, reason, example);
+    receipt = nullptr;  // told once: at all outputs it is the same records that are missing
   }
 }
 

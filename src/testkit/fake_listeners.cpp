@@ -1,9 +1,11 @@
 #include "testkit/fake_listeners.h"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
 #include "tailrace/block.h"
+#include "tailrace/growing_body.h"
 
 namespace tailrace::testkit {
 
@@ -92,6 +94,14 @@ class FakeHttpServer final : public HttpServer {
       exchange->reply(413, {}, "");
       return;
     }
+    if (!exchange->head().content_length) {
+      auto* growing = dynamic_cast<GrowingBodyHandler*>(&handler_);
+      for (const uint64_t room : {body.size() / 2 + kBlockPadding, body.size() + kBlockPadding}) {
+        if (growing != nullptr && !growing->on_growth(exchange, room)) {
+          return;
+        }
+      }
+    }
     // Exactly the promised padding, so that a sanitizer sees who reads further.
     Bytes padded(body.size() + kBlockPadding);
     std::memcpy(padded.data(), body.data(), body.size());
@@ -150,7 +160,11 @@ std::shared_ptr<const FakeAnswer> FakeListeners::request(uint16_t port, std::str
   head.path = path.substr(0, question);
   head.query = question == std::string::npos ? "" : path.substr(question + 1);
   head.headers = std::move(headers);
-  head.content_length = body.size();
+  const bool is_chunked = std::ranges::any_of(
+      head.headers, [](const auto& header) { return header.first == "transfer-encoding"; });
+  if (!is_chunked) {
+    head.content_length = body.size();
+  }
   head.peer = "127.0.0.1:9";
   server->second->take(std::make_shared<FakeExchange>(std::move(head), answer), body);
   return answer;

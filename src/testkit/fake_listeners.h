@@ -31,8 +31,9 @@ class FakeListeners {
                                              HttpHandler& handler, bool share_port);
 
   /// A request with its whole body to the server on this port; where lanes share the port, to that
-  /// of `lane`. 0 = the only port there is. The answer is filled in when it comes; without a
-  /// server the connection is lost at once.
+  /// of `lane`. 0 = the only port there is. With a header `transfer-encoding` it does not say how
+  /// large it is. The answer is filled in when it comes; without a server the connection is lost at
+  /// once.
   std::shared_ptr<const FakeAnswer> request(uint16_t port, std::string method, std::string path,
                                             Headers headers, std::string_view body,
                                             uint32_t lane = 0);

@@ -171,6 +171,7 @@ bool BodyReceiver::on_growth(const ExchangePtr& exchange, uint64_t room) {
   }
   // While it is copied there are both, the old room and the new.
   if (const Status more = incoming->second.grow(room); !more) {
+    incoming_.erase(incoming);  // the rest may take long to come, and is not kept
     refuse(*exchange, more.error());
     return false;
   }

@@ -29,10 +29,11 @@ class ReplyBook::PendingReply final : public PartialReceipt {
 
   void on_worse(Outcome, std::string_view reason) noexcept override { reason_ = reason; }
   void refused_partly(uint64_t records, bool alone, std::string_view reason) noexcept override {
-    if (!settled_.tells_rejected) {
+    if (settled_.records == 0) {
       report(Outcome::refused, reason);
     } else if (alone) {  // else it is not known whose records they are, and the books have them
-      settled_.rejected += records;
+      // Several outputs may have refused the same ones.
+      settled_.rejected = std::min(settled_.rejected + records, settled_.records);
       settled_.text = reason;
     }
   }

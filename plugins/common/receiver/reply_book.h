@@ -17,10 +17,12 @@ namespace tailrace::common::receiver {
 struct Reply {
   int status = 204;
   std::string text;
-  bool again = false;           ///< Send it again: with Retry-After.
-  uint64_t rejected = 0;        ///< Records that were refused while the rest was taken.
-  bool tells_rejected = false;  ///< The client can be told of them; else such a body is refused.
-  Headers headers = {};         ///< Further ones.
+  bool again = false;     ///< Send it again: with Retry-After.
+  uint64_t rejected = 0;  ///< Records that were refused while the rest was taken.
+  /// All records of the body, where a client can be told how many of them were refused; 0: else
+  /// such a body is refused.
+  uint64_t records = 0;
+  Headers headers = {};  ///< Further ones.
 };
 
 /// Clients that wait for the outcome of their bodies. Each is answered once: when its receipt is

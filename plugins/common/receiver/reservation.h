@@ -26,13 +26,18 @@ class Reservation {
       bytes_ += bytes;
       return {};
     }
-    if (const size_t all = account_->capacity(); bytes > all || bytes_ > all - bytes) {
+    if (bytes > room_at_most()) {
       return fail(ErrorCode::limit,
                   fmt::format("this body needs {} bytes of memory, and inputs have {} of "
                               "agent.memory_limit; send smaller bodies",
-                              bytes_ + bytes, all));
+                              bytes_ + bytes, account_->capacity()));
     }
     return fail(ErrorCode::no_space, "no memory for this body now; send it again later");
+  }
+  /// So much more there would be if nobody else had any.
+  size_t room_at_most() const noexcept {
+    const size_t all = account_->capacity();
+    return all > bytes_ ? all - bytes_ : 0;
   }
   void release() noexcept {
     if (bytes_ > 0) {

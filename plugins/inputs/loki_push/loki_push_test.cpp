@@ -214,6 +214,18 @@ TEST_CASE("LokiPushInput: a body for which there can never be memory is not aske
   CHECK(bench.count("input_rejected_bodies_total", {{"reason", "too_large"}}) == 1);
 }
 
+TEST_CASE("LokiPushInput: a chunked body that finds no room gives back what it had") {
+  PushBench bench;
+  const std::string body = two_streams();
+  const auto headers = with(kProtobuf, "transfer-encoding", "chunked");
+  CHECK(bench.post(body, headers)->status == 0);  // taken, and not settled yet
+  bench.test_memory().limit = body.size() + kBlockPadding;
+  const auto answer = bench.listeners.post("/loki/api/v1/push", body, headers);
+  CHECK(answer->status == 429);
+  CHECK(has_retry_after(*answer));
+  CHECK(bench.test_memory().used == 0);  // although the rest may still come
+}
+
 TEST_CASE("LokiPushInput: without memory or credit the client is told when to come again") {
   {
     PushBench bench;

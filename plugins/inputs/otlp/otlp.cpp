@@ -184,7 +184,7 @@ Status OtlpInput::convert_json(Signal signal, std::string_view json, Reservation
 void OtlpInput::take(const ExchangePtr& exchange, Signal signal, size_t body_size) {
   const uint64_t refused = checker_.refused();
   const uint64_t taken = checker_.records() - refused;
-  Reply done{.status = 200, .tells_rejected = true};
+  Reply done{.status = 200, .records = checker_.records()};
   if (refused > 0) {
     refused_records_.add(refused);
     done.rejected = refused;
