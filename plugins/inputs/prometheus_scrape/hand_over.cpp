@@ -14,6 +14,9 @@ namespace {
 constexpr uint32_t kRowsPerShare = 32 * 1024;
 // Of a single row, however large: an output's memory may be too small to ever promise more.
 constexpr uint64_t kMostAskedFor = 1024 * 1024;
+// What outputs keep is looked at again when one in so many series is new: for a few among many it
+// would cost as much as the scrape.
+constexpr uint64_t kNewOf = 16;
 
 }  // namespace
 
@@ -77,7 +80,9 @@ void ScrapeLoop::begin_waiting() {
 
 /// May destroy this.
 void ScrapeLoop::after_hand_over() {
-  if (report_.added > 0) {
+  new_series_ += report_.added;
+  if (new_series_ > cache_->live_series() / kNewOf) {
+    new_series_ = 0;
     cache_->count_attachments();  // outputs have looked at the new series
     account_memory();
   }

@@ -165,6 +165,7 @@ class ScrapeLoop final : public Scheduled, private AnswerSink {
   Leaving leaving_ = Leaving::no;
   bool stopped_ = false;
   size_t accounted_ = 0;
+  uint64_t new_series_ = 0;  // since it was last looked at what outputs keep with them
   size_t last_page_bytes_ = 0;
   TargetState state_;
 };

@@ -56,6 +56,7 @@ void ScrapeCache::Impl::begin(PageFormat format, int64_t timestamp) {
   finish_walk();
   if (entries_.wants_compaction()) {
     entries_.compact();
+    count_attachments();
   }
   if (parser_ == nullptr || format != format_) {
     parser_ = std::make_unique<LineParser>(format == PageFormat::openmetrics);
