@@ -268,7 +268,13 @@ Result<Rework> rework_write(const SealedView& request, ReworkReason reason) {
   std::vector<Item>& items = *read;
   Builder builder(reason == ReworkReason::unknown_format ? WriteVersion::v1 : version);
   if (reason == ReworkReason::unknown_format) {
-    std::erase_if(items, [&](Item& item) { return !keep_for_v1(item, builder); });
+    std::vector<Item> kept;
+    for (Item& item : items) {
+      if (keep_for_v1(item, builder)) {
+        kept.push_back(std::move(item));
+      }
+    }
+    items = std::move(kept);
   }
   if (items.empty()) {
     return builder.take();
