@@ -120,7 +120,7 @@ class PipelineReader {
     for (const ComponentKind kind :
          {ComponentKind::input, ComponentKind::processor, ComponentKind::output}) {
       for (const ComponentConfig& component : components_of(config_, kind)) {
-        if (std::find(used_.begin(), used_.end(), &component) == used_.end()) {
+        if (!is_used(component)) {
           context_.issues.warn(component.position, section_name(kind) + "." + component.name,
                                "is in no pipeline and will not be started");
         }
@@ -128,7 +128,41 @@ class PipelineReader {
     }
   }
 
+  /// Options of outputs for a conversion that happens in none of these pipelines, which are all.
+  void warn_of_unused_options(const std::vector<PipelineConfig>& pipelines) {
+    if (!context_.issues.issues().empty()) {
+      return;  // some could not be read
+    }
+    for (const ComponentConfig& output : config_.outputs) {
+      for (const ConversionConfig& conversion : output.conversions) {
+        const bool used = std::ranges::any_of(pipelines, [&](const PipelineConfig& pipeline) {
+          return converts_for(pipeline, output, *conversion.plugin);
+        });
+        if (conversion.position.line > 0 && is_used(output) && !used) {
+          context_.issues.warn(conversion.position,
+                               fmt::format("outputs.{}.{}", output.name, conversion.plugin->name),
+                               "has no effect: this output needs this conversion in no pipeline",
+                               "where a processor needs it, the options belong to the pipeline");
+        }
+      }
+    }
+  }
+
  private:
+  bool is_used(const ComponentConfig& component) const {
+    return std::ranges::find(used_, &component) != used_.end();
+  }
+
+  static bool converts_for(const PipelineConfig& pipeline, const ComponentConfig& output,
+                           const PluginDescriptor& converter) {
+    const auto at = std::ranges::find(pipeline.outputs, output.name);
+    return at != pipeline.outputs.end() &&
+           std::ranges::any_of(pipeline.routes, [&](const RouteConfig& route) {
+             return route.to_outputs[static_cast<size_t>(at - pipeline.outputs.begin())].plugin ==
+                    &converter;
+           });
+  }
+
   /// Finds the components that a list names.
   void resolve(ComponentKind kind, const StringList& names, const ConfigValue& pipeline,
                std::vector<std::string>& out) {
@@ -290,6 +324,7 @@ std::vector<PipelineConfig> read_pipelines(const ConfigValue& section, PluginTab
     pipelines.push_back(reader.read(member));
   }
   reader.warn_of_unused();
+  reader.warn_of_unused_options(pipelines);
   return pipelines;
 }
 

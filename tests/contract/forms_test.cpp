@@ -302,6 +302,17 @@ pipelines:
   CHECK(complaints_of(start + "}" + end, true) ==
         Lines{"5:53 pipelines.p.words_to_lines: has no effect: no processor of this pipeline "
               "needs this conversion; where an output needs it, the options belong to the output"});
+  CHECK(
+      complaints_of("inputs: {in: {type: lines, paths: [x]}}\noutputs:\n"
+                    "  out: {type: words, words_to_lines: {skip: x}}\n"
+                    "pipelines: {p: {inputs: [in], outputs: [out]}}\n",
+                    true) ==
+      Lines{"3:38 outputs.out.words_to_lines: has no effect: this output needs this conversion in "
+            "no pipeline; where a processor needs it, the options belong to the pipeline"});
+  CHECK(complaints_of("inputs: {in: {type: talk}}\noutputs:\n"
+                      "  out: {type: words, words_to_lines: {skip: x}}\n"
+                      "pipelines: {p: {inputs: [in], outputs: [out]}}\n",
+                      true) == Lines{});
 }
 
 TEST_CASE("Contract: a converter is held to it") {
