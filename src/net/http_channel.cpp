@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "net/credentials.h"
+#include "net/destination.h"
 #include "version_info.h"
 
 namespace tailrace::net {
@@ -111,7 +112,7 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
 
   Status checked = check(call);
   if (checked) {
-    if (auto to = destinations_.find(call.url)) {
+    if (auto to = client_.destinations().find(call.url)) {
       flight.to = std::move(*to);
     } else {
       checked = tl::unexpected<Error>(std::move(to.error()));

@@ -9,7 +9,6 @@
 #include "tailrace/http.h"
 #include "tailrace/metrics.h"
 
-#include "net/destination.h"
 #include "net/http_client.h"
 #include "net/oauth2_tokens.h"
 #include "net/proxy.h"
@@ -73,7 +72,6 @@ class HttpChannel final : public Channel {
     bool left_host = false;
   };
   LastShape last_;
-  Destinations destinations_;
 
   Counter& connections_;
   Metrics& metrics_;

@@ -13,6 +13,7 @@
 #include "tailrace/metrics.h"
 
 #include "codec/gunzip_stream.h"
+#include "net/destination.h"
 #include "net/easy_handle.h"
 #include "net/resolver.h"
 
@@ -43,6 +44,7 @@ class HttpClient {
 
   Lane& lane() noexcept { return lane_; }
   Resolver& resolver() noexcept { return resolver_; }
+  Destinations& destinations() noexcept { return destinations_; }
   /// A handle with what this shape sets, and nothing else; and back.
   std::unique_ptr<EasyHandle> take_handle(const std::shared_ptr<const TransferShape>& shape);
   void give_back(std::unique_ptr<EasyHandle> handle);
@@ -74,6 +76,7 @@ class HttpClient {
 
   Lane& lane_;
   Resolver resolver_;
+  Destinations destinations_;
   long idle_connections_;
   CURLM* multi_;
   std::unique_ptr<Timer> timer_;
