@@ -15,7 +15,8 @@ inline std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// ASCII letters in lower case: for headers' names, and for values without a case.
+/// ASCII letters in lower case, whatever the locale: for names of hosts and headers, and for values
+/// without a case.
 inline std::string lower_case(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),

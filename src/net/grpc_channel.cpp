@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "codec/header_text.h"
 #include "net/credentials.h"
-#include "net/lower_case.h"
 #include "version_info.h"
 
 namespace tailrace::net {
@@ -189,7 +189,7 @@ Headers GrpcChannel::metadata_of(const Flight& flight) const {
            name.starts_with("grpc-");
   };
   const auto add = [&](std::string_view name, std::string_view value) {
-    std::string lower = lower_case(name);
+    std::string lower = codec::lower_case(name);
     const bool known =
         std::ranges::any_of(metadata, [&lower](const auto& pair) { return pair.first == lower; });
     if (!known && !is_ours(lower)) {
@@ -223,7 +223,7 @@ void GrpcChannel::send(CallId id) {
   outgoing.metadata = metadata_of(flight);
   outgoing.body = flight.call.body;
   outgoing.is_gzip = std::ranges::any_of(flight.call.headers, [](const auto& header) {
-    return lower_case(header.first) == "content-encoding" && header.second == "gzip";
+    return codec::lower_case(header.first) == "content-encoding" && header.second == "gzip";
   });
   const std::chrono::nanoseconds passed(client_.lane().clock().monotonic_ns() - flight.started_ns);
   outgoing.timeout =

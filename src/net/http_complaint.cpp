@@ -10,8 +10,8 @@
 #include "tailrace/http.h"
 #include "tailrace/url.h"
 
+#include "codec/header_text.h"
 #include "net/credentials.h"
-#include "net/lower_case.h"
 #include "net/proxy.h"
 
 namespace tailrace {
@@ -38,7 +38,7 @@ std::string of_basic_auth(const BasicAuth& auth) {
 }
 
 std::string of_authorization(const Authorization& auth) {
-  if (net::lower_case(auth.type) == "basic") {
+  if (codec::lower_case(auth.type) == "basic") {
     return "for type Basic use basic_auth";
   }
   if (!net::is_header_name(auth.type)) {
@@ -102,7 +102,7 @@ std::string of_header(const std::string& name, const StringList& values) {
 }
 
 std::string of_own_header(const std::string& name, const StringList& values) {
-  if (std::ranges::find(kReserved, net::lower_case(name)) != kReserved.end()) {
+  if (std::ranges::find(kReserved, codec::lower_case(name)) != kReserved.end()) {
     return fmt::format("{} cannot be set here", name);
   }
   return of_header(name, values);

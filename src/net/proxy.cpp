@@ -9,7 +9,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
-#include "net/lower_case.h"
+#include "codec/header_text.h"
 
 namespace tailrace::net {
 
@@ -24,7 +24,7 @@ std::vector<std::string> split_no_proxy(const std::string& text) {
       break;
     }
     const size_t end = std::min(text.find_first_of(", \t", start), text.size());
-    entries.push_back(lower_case(std::string_view(text).substr(start, end - start)));
+    entries.push_back(codec::lower_case(std::string_view(text).substr(start, end - start)));
     at = end;
   }
   return entries;
@@ -128,7 +128,7 @@ Result<Proxy> parse_proxy(const std::string& text) {
         fmt::format("a proxy is reached by http, https, socks4 or socks5, not by \"{}\"", scheme));
   }
   Proxy proxy;
-  proxy.host = lower_case(part(CURLUPART_HOST));
+  proxy.host = codec::lower_case(part(CURLUPART_HOST));
   if (proxy.host.empty()) {
     return fail(ErrorCode::invalid, "the proxy URL has no host");
   }

@@ -12,7 +12,7 @@
 #include "tailrace/block.h"
 #include "tailrace/check.h"
 
-#include "net/lower_case.h"
+#include "codec/header_text.h"
 
 namespace tailrace::net {
 
@@ -81,7 +81,7 @@ bool ServerExchange::read_head(const char* method) {
       [](void* self, MHD_ValueKind, const char* name, size_t name_size, const char* value,
          size_t value_size) {
         static_cast<ServerExchange*>(self)->head_.headers.emplace_back(
-            lower_case({name, name_size}),
+            codec::lower_case({name, name_size}),
             value == nullptr ? std::string() : std::string(value, value_size));
         return MHD_YES;
       },
@@ -97,12 +97,12 @@ bool ServerExchange::read_head(const char* method) {
       length = this_length;
     } else if (name == "transfer-encoding") {
       is_chunked_ = true;
-      if (lower_case(value) != "chunked") {
+      if (codec::lower_case(value) != "chunked") {
         refuse(501, "no Transfer-Encoding but chunked is understood\n");
         return false;
       }
     } else if (name == "expect") {
-      expects_continue_ = lower_case(value) == "100-continue";
+      expects_continue_ = codec::lower_case(value) == "100-continue";
     }
   }
   if (is_chunked_ && length) {
@@ -237,7 +237,7 @@ bool ServerExchange::send_reply(bool close_connection) {
     return false;
   }
   for (const auto& [name, value] : reply_headers_) {
-    const std::string lower_name = lower_case(name);
+    const std::string lower_name = codec::lower_case(name);
     if (lower_name != "content-length" && lower_name != "connection") {
       MHD_add_response_header(response, name.c_str(), value.c_str());
     }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "codec/header_text.h"
+
 namespace tailrace::net {
 
 namespace {
@@ -246,16 +248,12 @@ size_t Transfer::on_header(char* data, size_t size, size_t count, void* self) {
   if (colon == std::string_view::npos || result.headers.size() >= kMaxAnswerHeaders) {
     return size * count;
   }
-  std::string name(line.substr(0, colon));
-  std::ranges::transform(name, name.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
   std::string_view value = line.substr(colon + 1);
   const size_t first = value.find_first_not_of(" \t\r\n");
   const size_t last = value.find_last_not_of(" \t\r\n");
   value =
       first == std::string_view::npos ? std::string_view() : value.substr(first, last - first + 1);
-  result.headers.emplace_back(std::move(name), std::string(value));
+  result.headers.emplace_back(codec::lower_case(line.substr(0, colon)), value);
   return size * count;
 }
 

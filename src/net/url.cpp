@@ -5,6 +5,8 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "codec/header_text.h"
+
 namespace tailrace {
 
 namespace {
@@ -65,14 +67,9 @@ Result<Url> parse_url(std::string_view text) {
     return fail(ErrorCode::invalid,
                 "credentials do not belong into a URL, which is printed: use basic_auth");
   }
-  url.host = part(parsed, CURLUPART_HOST);
+  url.host = codec::lower_case(part(parsed, CURLUPART_HOST));
   if (url.host.empty()) {
     return fail(ErrorCode::invalid, "the URL has no host");
-  }
-  for (char& c : url.host) {
-    if (c >= 'A' && c <= 'Z') {
-      c = static_cast<char>(c - 'A' + 'a');
-    }
   }
   if (url.host.front() == '[' && url.host.back() == ']') {
     url.host = url.host.substr(1, url.host.size() - 2);
