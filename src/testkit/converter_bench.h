@@ -12,6 +12,7 @@
 
 #include "base/metrics_registry.h"
 #include "testkit/manual_lane.h"
+#include "testkit/stage_under_test.h"
 
 namespace tailrace::testkit {
 
@@ -20,18 +21,8 @@ namespace tailrace::testkit {
 class ConverterBench final : public ConverterContext {
  public:
   template <class Config>
-  ConverterBench(const PluginDescriptor& plugin, Config config) {
-    auto options = std::make_shared<const Config>(std::move(config));
-    if (plugin.kind == ComponentKind::processor) {
-      auto made = plugin.make_processor(std::move(options), *this);
-      TR_CHECK(made.has_value());
-      processor_ = std::move(*made);
-    } else {
-      auto made = plugin.make_converter(std::move(options), *this);
-      TR_CHECK(made.has_value());
-      converter_ = std::move(*made);
-    }
-  }
+  ConverterBench(const PluginDescriptor& plugin, Config config)
+      : stage_(plugin, std::make_shared<const Config>(std::move(config)), *this) {}
 
   /// What happened to the batch: weights, and the reasons of refusals.
   struct Result {
@@ -46,11 +37,7 @@ class ConverterBench final : public ConverterContext {
   Result run(Batch& batch, const std::function<void(Batch&)>& on_push) {
     Collector collector(batch.receipt, on_push);
     const Weight before = batch.weight();
-    if (processor_ != nullptr) {
-      processor_->process(batch, collector);
-    } else {
-      converter_->convert(batch, collector);
-    }
+    stage_.run(batch, collector);
     const Result& result = collector.result;
     TR_CHECK(result.pushed + result.filtered + result.refused == before);
     return result;
@@ -89,8 +76,7 @@ class ConverterBench final : public ConverterContext {
   MetricsRegistry registry_;
   Metrics& metrics_ = registry_.scope(0, {{"component", "under_test"}});
   Log log_{"under_test"};
-  std::unique_ptr<Processor> processor_;  // these go first: they may hold label sets of the lane
-  std::unique_ptr<Converter> converter_;
+  StageUnderTest stage_;  // goes first: it may hold label sets of the lane
 };
 
 }  // namespace tailrace::testkit

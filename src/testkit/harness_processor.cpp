@@ -9,6 +9,7 @@
 
 #include "base/metrics_registry.h"
 #include "testkit/plugin_harness.h"
+#include "testkit/stage_under_test.h"
 
 namespace tailrace::testkit {
 
@@ -81,33 +82,12 @@ class Sink final : public Next {
   const Receipt& receipt_;
 };
 
-/// What is tried: a processor, or a converter.
-class Subject {
- public:
-  Subject(const PluginDescriptor& plugin, const std::shared_ptr<void>& options) {
-    if (plugin.kind == ComponentKind::processor) {
-      auto made = plugin.make_processor(options, host);
-      REQUIRE(made);
-      processor_ = std::move(*made);
-    } else {
-      auto made = plugin.make_converter(options, host);
-      REQUIRE(made);
-      converter_ = std::move(*made);
-    }
-  }
-  void run(Batch& batch, Next& next) noexcept {
-    if (processor_ != nullptr) {
-      processor_->process(batch, next);
-    } else {
-      converter_->convert(batch, next);
-    }
-  }
-
+/// What is tried, with all that it needs.
+struct Subject {
+  Subject(const PluginDescriptor& plugin, const std::shared_ptr<void>& options)
+      : stage(plugin, options, host) {}
   Host host;
-
- private:
-  std::unique_ptr<Processor> processor_;
-  std::unique_ptr<Converter> converter_;
+  StageUnderTest stage;
 };
 
 /// Runs one sample as one unit and checks what must always hold. Gives what came out, as text.
@@ -130,7 +110,7 @@ std::string run(Subject& subject, const Sample& sample, const Describe& describe
       }
     }
     Sink sink(describe, receipt);
-    subject.run(batch, sink);
+    subject.stage.run(batch, sink);
     CHECK(sink.pushed + sink.left_out == before);
     CHECK(!sink.lost_receipt);
     CHECK(!(had_records && sink.empty_batch));
