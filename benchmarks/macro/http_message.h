@@ -5,36 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace tailrace::benchmarks {
-
-inline sockaddr_in address_of(std::string_view text) {
-  const size_t colon = text.find(':');
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port =
-      htons(static_cast<uint16_t>(atoi(std::string(text.substr(colon + 1)).c_str())));
-  inet_pton(AF_INET, std::string(text.substr(0, colon)).c_str(), &address.sin_addr);
-  return address;
-}
-
-/// A connected socket, or -1.
-inline int connect_to(std::string_view text) {
-  const sockaddr_in address = address_of(text);
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    close(fd);
-    return -1;
-  }
-  return fd;
-}
 
 inline bool send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {

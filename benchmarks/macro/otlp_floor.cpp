@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #include "benchmarks/macro/http_message.h"
+#include "benchmarks/macro/sockets.h"
 
 namespace tailrace::benchmarks {
 namespace {
@@ -29,17 +30,11 @@ struct Client {
 class Relay {
  public:
   explicit Relay(std::string_view sink) : epoll_(epoll_create1(0)), sink_(connect_to(sink)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = address_of("127.0.0.1:0");
-    socklen_t size = sizeof address;
-    if (sink_ < 0 || bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        listen(listener_, 128) != 0 ||
-        getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      perror("otlp_floor");
+    if (sink_ < 0) {
+      perror("otlp_floor: connect");
       exit(1);
     }
-    fmt::print("listening on 127.0.0.1:{}\n", ntohs(address.sin_port));
-    fflush(stdout);
+    listener_ = listen_and_say("otlp_floor: listen");
     watch(listener_, &listener_);
     watch(sink_, &sink_);
   }
@@ -70,8 +65,7 @@ class Relay {
   }
   void add_client() {
     const int fd = accept(listener_, nullptr, nullptr);
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    send_at_once(fd);
     clients_.push_back(std::make_unique<Client>(Client{fd, {}}));
     watch(fd, clients_.back().get());
   }

@@ -1,8 +1,7 @@
 // OTLP over gRPC, by gRPC's C core and nothing else:
 //
 //   otlp_grpc sink                       answers OK to every call
-//   otlp_grpc relay --to HOST:PORT       passes the bytes of each call on: the least that it can
-//   cost
+//   otlp_grpc relay --to HOST:PORT       passes the bytes of each call on: the least it can cost
 //     both print "listening on 127.0.0.1:PORT"
 //   otlp_grpc load --to HOST:PORT --connections N --spans N --seconds N
 //     clients that export traces as fast as they are answered; prints what otlp_load prints
@@ -22,6 +21,7 @@
 #include <grpc/slice.h>
 #include <grpc/support/time.h>
 
+#include "benchmarks/macro/otlp_load.h"
 #include "benchmarks/macro/otlp_request.h"
 
 namespace tailrace::benchmarks {
@@ -247,17 +247,17 @@ class Client final : public AfterCall {
   ClientCall call_;
 };
 
-[[noreturn]] void run_load(const std::string& to, int connections, int spans, double seconds) {
+[[noreturn]] void run_load(const LoadOptions& options) {
   std::vector<std::unique_ptr<Client>> clients;
   size_t request_bytes = 0;
-  for (int i = 0; i < connections; ++i) {
-    const std::string body = export_body(1 + static_cast<uint64_t>(i) * 1'000'000, spans);
+  for (int i = 0; i < options.connections; ++i) {
+    const std::string body = export_body(1 + static_cast<uint64_t>(i) * 1'000'000, options.spans);
     request_bytes = body.size();
-    clients.push_back(std::make_unique<Client>(to, body));
+    clients.push_back(std::make_unique<Client>(options.to, body));
   }
   const gpr_timespec begin = gpr_now(GPR_CLOCK_MONOTONIC);
-  serve(
-      gpr_time_add(begin, gpr_time_from_micros(static_cast<int64_t>(seconds * 1e6), GPR_TIMESPAN)));
+  serve(gpr_time_add(
+      begin, gpr_time_from_micros(static_cast<int64_t>(options.seconds * 1e6), GPR_TIMESPAN)));
   uint64_t done = 0;
   uint64_t failed = 0;
   for (const auto& client : clients) {
@@ -265,11 +265,7 @@ class Client final : public AfterCall {
     failed += client->failed;
   }
   const gpr_timespec took = gpr_time_sub(gpr_now(GPR_CLOCK_MONOTONIC), begin);
-  fmt::print(R"({{"spans":{},"requests":{},"failed":{},"request_bytes":{},"seconds":{:.3f}}})"
-             "\n",
-             done * static_cast<uint64_t>(spans), done, failed, request_bytes,
-             gpr_timespec_to_micros(took) / 1e6);
-  fflush(stdout);
+  print_load(options, done, failed, request_bytes, gpr_timespec_to_micros(took) / 1e6);
   _Exit(0);  // calls are under way
 }
 
@@ -279,31 +275,16 @@ class Client final : public AfterCall {
 int main(int argc, char** argv) {
   using namespace tailrace::benchmarks;
   const std::string_view mode = argc > 1 ? argv[1] : "";
-  std::string to;
-  int connections = 4;
-  int spans = 50;
-  double seconds = 10;
-  for (int i = 2; i + 1 < argc; i += 2) {
-    const std::string_view option = argv[i];
-    if (option == "--to") {
-      to = argv[i + 1];
-    } else if (option == "--connections") {
-      connections = atoi(argv[i + 1]);
-    } else if (option == "--spans") {
-      spans = atoi(argv[i + 1]);
-    } else if (option == "--seconds") {
-      seconds = atof(argv[i + 1]);
-    }
-  }
+  const LoadOptions options = read_load_options(argc - 2, argv + 2);
   grpc_init();
   if (mode == "sink") {
     return run_server(nullptr);
   }
-  if (mode == "relay" && !to.empty()) {
-    return run_server(connect(to));
+  if (mode == "relay" && !options.to.empty()) {
+    return run_server(connect(options.to));
   }
-  if (mode == "load" && !to.empty()) {
-    run_load(to, connections, spans, seconds);
+  if (mode == "load" && !options.to.empty()) {
+    run_load(options);
   }
   fmt::print(stderr, "usage: otlp_grpc sink | relay --to HOST:PORT | load --to HOST:PORT …\n");
   return 2;

@@ -1,9 +1,10 @@
 // Clients that export traces over HTTP as fast as they are answered, one request after the other.
 //
-//   otlp_load --to HOST:PORT --connections N --spans N --seconds N
-//     prints {"spans":…,"requests":…,"failed":…,"request_bytes":…,"seconds":…}
+//   otlp_load --to HOST:PORT --connections N --spans N --seconds N    prints what print_load does
 //
 // Each connection's requests have ids of their own and are otherwise alike.
+
+#include "benchmarks/macro/otlp_load.h"
 
 #include <cstdint>
 #include <cstdio>
@@ -17,6 +18,7 @@
 
 #include "benchmarks/macro/http_message.h"
 #include "benchmarks/macro/otlp_request.h"
+#include "benchmarks/macro/sockets.h"
 
 namespace tailrace::benchmarks {
 namespace {
@@ -36,24 +38,24 @@ double now() {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-int run(std::string_view to, int connections, int spans, double seconds) {
+int run(const LoadOptions& options) {
   std::vector<pollfd> sockets;
-  std::vector<MessageReader> readers(static_cast<size_t>(connections));
+  std::vector<MessageReader> readers(static_cast<size_t>(options.connections));
   std::vector<std::string> requests;
-  for (int i = 0; i < connections; ++i) {
-    const int fd = connect_to(to);
+  for (int i = 0; i < options.connections; ++i) {
+    const int fd = connect_to(options.to);
     if (fd < 0) {
       perror("otlp_load: connect");
       return 1;
     }
     sockets.push_back({fd, POLLIN, 0});
-    requests.push_back(request(1 + static_cast<uint64_t>(i) * 1'000'000, spans));
+    requests.push_back(request(1 + static_cast<uint64_t>(i) * 1'000'000, options.spans));
     send_all(fd, requests.back());
   }
   uint64_t done = 0;
   uint64_t failed = 0;
   const double start = now();
-  while (now() - start < seconds) {
+  while (now() - start < options.seconds) {
     poll(sockets.data(), sockets.size(), 100);
     for (size_t i = 0; i < sockets.size(); ++i) {
       if (sockets[i].revents == 0) {
@@ -71,9 +73,7 @@ int run(std::string_view to, int connections, int spans, double seconds) {
       }
     }
   }
-  fmt::print(R"({{"spans":{},"requests":{},"failed":{},"request_bytes":{},"seconds":{:.3f}}})"
-             "\n",
-             done * static_cast<uint64_t>(spans), done, failed, requests[0].size(), now() - start);
+  print_load(options, done, failed, requests[0].size(), now() - start);
   return 0;
 }
 
@@ -81,27 +81,13 @@ int run(std::string_view to, int connections, int spans, double seconds) {
 }  // namespace tailrace::benchmarks
 
 int main(int argc, char** argv) {
-  std::string to;
-  int connections = 4;
-  int spans = 50;
-  double seconds = 10;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view option = argv[i];
-    if (option == "--to") {
-      to = argv[i + 1];
-    } else if (option == "--connections") {
-      connections = atoi(argv[i + 1]);
-    } else if (option == "--spans") {
-      spans = atoi(argv[i + 1]);
-    } else if (option == "--seconds") {
-      seconds = atof(argv[i + 1]);
-    }
-  }
-  if (to.empty() || connections < 1 || spans < 1) {
+  using namespace tailrace::benchmarks;
+  const LoadOptions options = read_load_options(argc - 1, argv + 1);
+  if (options.to.empty() || options.connections < 1 || options.spans < 1) {
     fmt::print(stderr,
                "usage: otlp_load --to HOST:PORT [--connections N] [--spans N] "
                "[--seconds N]\n");
     return 2;
   }
-  return tailrace::benchmarks::run(to, connections, spans, seconds);
+  return run(options);
 }

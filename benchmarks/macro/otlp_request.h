@@ -52,7 +52,7 @@ inline std::string span(uint64_t number) {
   return out;
 }
 
-/// An export request of `spans` spans, some 360 bytes each: ids, a name, times, six attributes, a
+/// An export request of `spans` spans, some 340 bytes each: ids, a name, times, six attributes, a
 /// status.
 inline std::string export_body(uint64_t first, int spans) {
   std::string scope;

@@ -17,13 +17,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "benchmarks/macro/sockets.h"
 
 namespace {
 
@@ -72,23 +71,9 @@ class Server {
   }
 
   void run(uint16_t port) {
-    const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    const int on = 1;
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
     // All of 127/8, so that each target may have an address of its own.
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
-    socklen_t length = sizeof address;
-    if (bind(listener, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-        listen(listener, 1024) != 0 ||
-        getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-      perror("page_server: listen");
-      exit(1);
-    }
-    fmt::print("listening on 127.0.0.1:{}\n", ntohs(address.sin_port));
-    fflush(stdout);
+    const int listener =
+        tailrace::benchmarks::listen_and_say("page_server: listen", port, INADDR_ANY);
     epoll_ = epoll_create1(0);
     watch(listener, EPOLLIN, EPOLL_CTL_ADD);
     epoll_event events[64];
@@ -98,7 +83,7 @@ class Server {
         if (events[i].data.fd == listener) {
           const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
           if (fd >= 0) {
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            tailrace::benchmarks::send_at_once(fd);
             connections_[fd] = std::make_unique<Connection>();
             watch(fd, EPOLLIN, EPOLL_CTL_ADD);
           }

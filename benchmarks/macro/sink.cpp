@@ -18,10 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <snappy.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -29,6 +26,7 @@
 #include <unistd.h>
 
 #include "benchmarks/macro/loki_walk.h"
+#include "benchmarks/macro/sockets.h"
 
 namespace tailrace::benchmarks {
 namespace {
@@ -83,22 +81,7 @@ class Sink {
   explicit Sink(bool decode) : decode_(decode) {}
 
   void run(uint16_t port) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    const int on = 1;
-    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    if (bind(listener_, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-        listen(listener_, 64) != 0 ||
-        getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-      perror("sink: listen");
-      exit(1);
-    }
-    fmt::print("listening on 127.0.0.1:{}\n", ntohs(address.sin_port));
-    fflush(stdout);
+    listener_ = listen_and_say("sink: listen", port);
     epoll_ = epoll_create1(0);
     add(listener_);
     epoll_event events[64];
@@ -127,8 +110,7 @@ class Sink {
     if (fd < 0) {
       return;
     }
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    send_at_once(fd);
     connections_.emplace(fd, std::make_unique<Connection>());
     add(fd);
   }

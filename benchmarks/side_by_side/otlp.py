@@ -4,7 +4,7 @@
 added, and with half of the traces sampled away, and the peers that are on PATH (otelcol or
 otelcol-contrib; over HTTP fluent-bit).
 
-All take the same clients' requests (`--connections`, `--spans` a request, 360 bytes a span) and send
+All take the same clients' requests (`--connections`, `--spans` a request, 344 bytes a span) and send
 to the same sink, in turns, `--repeat` times; medians are shown. Build first: `tools/test --only
 build`, or `ninja -C build/release`.
 """
