@@ -6,7 +6,7 @@
 
 namespace tailrace {
 
-/// Every plugin that was linked in, in the order of plugins/meson.build.
+/// Every plugin that was linked in, in the order of their folders.
 std::span<const PluginDescriptor* const> plugin_table();
 
 }  // namespace tailrace
