@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from harness import remote_write_wire as wire
 from harness import stored_series
-from harness.post_server import PostServer, send_answer
 from harness.waiting import pause, wait_until
 
 
