@@ -107,6 +107,9 @@ class Catalog {
   /// The plan's view of all files. False: the listing is out of date.
   bool describe(Source& source, const OpenJob& job, std::vector<PlanFile>& files);
   void make_files(Source& source, OpenJob& job, const std::vector<PlanFile>& files);
+  /// Predecessors that are owed but unreadable while a successor can be begun: false when they are
+  /// to be tried again first, else they are given up.
+  bool passes_over(Source& source, const OpenJob& job, const std::vector<PlanStep>& steps);
   std::shared_ptr<File> make_file(Source& source, const ListedFile& listed,
                                   const OpenedFile& opened, bool gzip);
   static void resume(File& file, const CheckpointRow& row);

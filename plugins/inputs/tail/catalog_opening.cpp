@@ -110,10 +110,12 @@ bool Catalog::describe(Source& source, const OpenJob& job, std::vector<PlanFile>
     const ListedFile& listed = job.files[job.wanted[k]];
     if (opened.descriptor == nullptr && opened.error != ENOENT && opened.error != EINVAL) {
       problem = fmt::format("{}: {}", listed.name, std::strerror(opened.error));
+      file.unreadable = true;
     } else if (opened.descriptor == nullptr || opened.id != listed.id) {
       up_to_date = false;  // it was renamed, or replaced, between the listing and the opening
     } else if (!opened.problem.empty()) {
       problem = fmt::format("{}: {}", listed.name, opened.problem);
+      file.unreadable = true;
     } else if (!by_id_.contains(opened.id)) {
       file.usable = true;
       file.size = opened.size;
@@ -161,6 +163,10 @@ void Catalog::make_files(Source& source, OpenJob& job, const std::vector<PlanFil
     policy.known_mtime_ns = std::max(policy.known_mtime_ns, file->mtime_ns);
   }
   const std::vector<PlanStep> steps = plan_chain(files, rows, policy);
+  if (!passes_over(source, job, steps)) {
+    listener_.on_relist(source);
+    return;
+  }
 
   std::vector<std::shared_ptr<File>> made(files.size());
   File* copy = nullptr;
@@ -195,6 +201,28 @@ void Catalog::make_files(Source& source, OpenJob& job, const std::vector<PlanFil
   if (source.truncated != nullptr) {
     listener_.on_truncation_solved(source, copy);
   }
+}
+
+bool Catalog::passes_over(Source& source, const OpenJob& job, const std::vector<PlanStep>& steps) {
+  const auto newest = std::find_if(steps.rbegin(), steps.rend(), [](const PlanStep& step) {
+    return step.kind == PlanStep::Kind::begin || step.kind == PlanStep::Kind::resume;
+  });
+  const auto owed = [](const PlanStep& step) { return step.kind == PlanStep::Kind::owed; };
+  if (std::none_of(newest, steps.rend(), owed)) {
+    return true;
+  }
+  if (source.failures < kMostFailures) {
+    return false;
+  }
+  for (size_t i = 0; i < static_cast<size_t>(steps.rend() - newest); ++i) {
+    if (owed(steps[i])) {
+      context_.feed().lost({1, job.files[i].size}, "unreadable", false);
+      context_.log().error("unreadable_predecessor",
+                           fmt::format("gives up {}{}: it cannot be read, and its successors wait",
+                                       source.directory(), job.files[i].name));
+    }
+  }
+  return true;
 }
 
 std::shared_ptr<File> Catalog::make_file(Source& source, const ListedFile& listed,

@@ -43,6 +43,8 @@ class Plan {
     for (size_t i = 0; i < files_.size(); ++i) {
       if (steps_[i].kind == PlanStep::Kind::skip && files_[i].usable) {
         steps_[i].kind = unknown(i);
+      } else if (files_[i].unreadable && unknown(i) != PlanStep::Kind::skip) {
+        steps_[i].kind = PlanStep::Kind::owed;
       }
     }
     return std::move(steps_);

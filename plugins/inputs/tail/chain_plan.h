@@ -17,10 +17,11 @@ struct PlanFile {
   uint64_t size = 0;
   int64_t mtime_ns = 0;
   bool gzip = false;
-  bool rotated = false;  // not the file itself
-  bool wanted = false;   // a pattern names it
-  bool open = false;     // is being read already
-  bool usable = true;    // could be opened
+  bool rotated = false;     // not the file itself
+  bool wanted = false;      // a pattern names it
+  bool open = false;        // is being read already
+  bool usable = true;       // could be opened
+  bool unreadable = false;  // could be opened, but for an error
   std::string_view head;
 };
 
@@ -43,6 +44,7 @@ struct PlanStep {
     resume,  ///< From a checkpoint.
     begin,   ///< From its first byte.
     end,     ///< From its last line on.
+    owed,    ///< To be read, but it cannot be (PlanFile::unreadable).
   };
   Kind kind = Kind::skip;
   size_t row = 0;  // with resume

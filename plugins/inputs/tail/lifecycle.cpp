@@ -18,8 +18,6 @@ namespace {
 
 // A file that had grown for so long without an event when a rescan saw it was missed by the events.
 constexpr std::chrono::seconds kEventsAreLate{2};
-// How often reading a rotated file may fail before its successor is begun.
-constexpr uint32_t kMostFailures = 5;
 
 }  // namespace
 

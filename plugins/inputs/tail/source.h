@@ -10,6 +10,9 @@
 
 namespace tailrace::inputs::tail {
 
+/// How often a rotated file may fail to be opened or read before its successor is begun.
+inline constexpr uint32_t kMostFailures = 5;
+
 /// A path that lines are written to, with all files that rotations have made of it: one row of
 /// files, read one after the other. Lane: the one that owns its order hash.
 struct Source {

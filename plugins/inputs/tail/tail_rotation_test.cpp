@@ -139,6 +139,22 @@ TEST_CASE("rotation: a link that leads nowhere while a container's log is rotate
   CHECK(world.texts() == texts(0, 20));
 }
 
+TEST_CASE("rotation: a predecessor that cannot be read is given up aloud, for its successor") {
+  TempDir dir;
+  World world;
+  Run run(world, reading(dir / "*.log"));
+  run.pass();
+  append(dir / ("0.log." + stamp(0) + ".gz"), "not gzip at all");
+  append(dir / ("0.log." + stamp(1)), lines(0, 10));
+  append(dir / "0.log", lines(10, 20));
+  run.pass(seconds(3));
+  CHECK(world.texts() == texts(0, 20));
+  CHECK(run.losses().at("unreadable").records == 1);
+  run.pass(seconds(120));  // rescans
+  CHECK(run.losses().at("unreadable").records == 1);
+  CHECK(world.received.size() == 20);
+}
+
 TEST_CASE("rotation: numbered files, as docker and logrotate make them") {
   TempDir dir;
   World world;
