@@ -118,7 +118,7 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
       checked = tl::unexpected<Error>(std::move(to.error()));
     }
   }
-  if (checked && can_start_at_once(flight)) {
+  if (checked && can_start_at_once()) {
     read_files(id);
     if (Flight* started = find(id)) {
       started->in_call = false;
@@ -141,9 +141,9 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
   return id;
 }
 
-/// Many small reads: nothing has to be waited for but the server, and libcurl has a timer for that.
-bool HttpChannel::can_start_at_once(const Flight& flight) const {
-  return flight.call.sink != nullptr && !tokens_ && files_.is_fresh();
+/// Nothing has to be waited for but the server, and libcurl has a timer for that.
+bool HttpChannel::can_start_at_once() const {
+  return !tokens_ && files_.is_fresh();
 }
 
 void HttpChannel::set_deadline(CallId id, Flight& flight) {

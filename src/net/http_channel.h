@@ -39,7 +39,7 @@ class HttpChannel final : public Channel {
 
   Flight* find(CallId id);
   Status check(const Call& call) const;
-  bool can_start_at_once(const Flight& flight) const;
+  bool can_start_at_once() const;
   void set_deadline(CallId id, Flight& flight);
   void read_files(CallId id);
   void get_token(CallId id);
