@@ -66,6 +66,34 @@ TEST_CASE("RequestChecker: nothing, and resources without records, hold nothing"
   CHECK(checker.resources().empty());
 }
 
+TEST_CASE("RequestChecker: attributes of the usual shape are checked as others are") {
+  const auto verdict = [](const std::string& pair) {
+    const Proto record = span_of(1).text(span::kAttributes, pair);
+    return error_of(Signal::traces, request_with(record)).empty();
+  };
+  for (const Proto& value :
+       {string_value("text"), string_value(""), string_value(std::string(130, 'l')),
+        Proto().varint(any_value::kInt, 7), Proto().varint(any_value::kInt, UINT64_MAX),
+        Proto().varint(any_value::kBool, 1), Proto().fixed64(any_value::kDouble, 5), Proto()}) {
+    const std::string good = attribute("some.key", value).bytes();
+    CHECK(verdict(good));
+    for (size_t size = 0; size <= good.size(); ++size) {
+      for (const int change : {-1, 0, 1, 2, 8, 9, 10, 12, 16, 18, 24, 33, 127, 128, 255}) {
+        std::string odd = good.substr(0, size);  // cut off, or with another byte
+        if (change >= 0 && size < good.size()) {
+          odd += static_cast<char>(change);
+          odd += good.substr(size + 1);
+        }
+        // With an unknown field before it, it is not of the usual shape, and means the same.
+        const std::string other = Proto().varint(15, 0).bytes() + odd;
+        if (verdict(odd) != verdict(other)) {
+          FAIL_CHECK("byte ", size, " as ", change);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("RequestChecker: unknown fields of every wire type are passed over") {
   const Proto odd = span_of(1).varint(90, 5).fixed64(91, 6).fixed32(92, 7).text(1000, "x");
   CHECK(error_of(Signal::traces, request_with(odd)).empty());
