@@ -147,6 +147,7 @@ class OutputLane final : private Requests {
   void start_request(Sequence& sequence);
   void send(SealedRequest& request);
   void on_answer(SealedRequest& request, CallResult result);
+  void count_answer(const std::string& answer);
   void retry(SealedRequest& request, const Answer& answer);
   void finish(SealedRequest& request, Outcome outcome, const std::string& reason,
               uint64_t refused_records);
@@ -207,6 +208,7 @@ class OutputLane final : private Requests {
   Counter& sent_bytes_;
   Counter& body_bytes_;
   Counter& spooled_requests_;
+  std::map<std::string, Counter*> answers_;
   Gauge& in_flight_gauge_;
   Gauge& queued_gauge_;
   Gauge& at_risk_gauge_;

@@ -223,10 +223,7 @@ void OutputLane::landed(SealedRequest& request) {
 void OutputLane::on_answer(SealedRequest& request, CallResult result) {
   const std::vector<PartRange> ranges = ranges_of(request);
   const Answer answer = output_.read_answer(view_of(request, ranges), result);
-  metrics_
-      .counter("output_requests_total", "Calls made, by the answer.",
-               {{"answer", answer.reason.empty() ? "ok" : answer.reason}})
-      .increment();
+  count_answer(answer.reason.empty() ? "ok" : answer.reason);
   Sequence& sequence = request.sequence;
   if (answer.kind != Answer::Kind::retry) {
     if (breaker_.open()) {
@@ -286,6 +283,15 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
   }
   make_ready(sequence);
   pump();
+}
+
+void OutputLane::count_answer(const std::string& answer) {
+  Counter*& counter = answers_[answer];
+  if (counter == nullptr) {
+    counter = &metrics_.counter("output_requests_total", "Calls made, by the answer.",
+                                {{"answer", answer}});
+  }
+  counter->increment();
 }
 
 void OutputLane::retry(SealedRequest& request, const Answer& answer) {
