@@ -12,6 +12,9 @@ std::optional<BodyFormat> body_format(const HttpRequestHead& head) {
     return BodyFormat::protobuf;
   }
   const std::string_view type = head.header("content-type");
+  if (type == common::otlp::kProtobufType) {
+    return BodyFormat::protobuf;  // nearly always, and each request is asked three times
+  }
   const std::string media = codec::lower_case(codec::trimmed(type.substr(0, type.find(';'))));
   if (media == common::otlp::kProtobufType) {
     return BodyFormat::protobuf;
