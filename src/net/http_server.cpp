@@ -5,12 +5,15 @@
 #include <cstdio>
 #include <list>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +22,7 @@
 #include "net/lingering.h"
 #include "net/listen_socket.h"
 #include "net/process.h"
+#include "net/response_cache.h"
 #include "net/server_exchange.h"
 #include "net/server_tls.h"
 
@@ -29,6 +33,9 @@ namespace {
 constexpr int64_t kSecond = 1'000'000'000;
 // Per connection, for the head and as buffer of the body on its way to where it is kept.
 constexpr size_t kConnectionMemory = 32 * 1024;
+// libmicrohttpd reads into half of that, and into an eighth of what is free more as long as fewer
+// bytes than these can be read: always, so that a read takes some 20 KiB.
+constexpr size_t kReadAtLeast = kConnectionMemory;
 // Who sends slower than this over a whole idle_timeout holds memory hostage.
 constexpr int64_t kLeastBytesPerSecond = 256;
 // An answer that is not taken within so many idle_timeouts is given up.
@@ -36,6 +43,11 @@ constexpr int64_t kSendTimeouts = 10;
 constexpr int64_t kHandshakeNs = 10 * kSecond;
 // See MhdServer::wait_ms.
 constexpr uint64_t kHandshakeWaitMs = 2;
+constexpr uint64_t kAnswerWaitMs = 2;
+// See MhdServer::on_whole.
+constexpr int kMostAtHand = 16;
+// Others of the lane have a turn after so many.
+constexpr int kRunsInTurn = 8;
 
 class MhdServer final : public HttpServer {
  public:
@@ -48,7 +60,8 @@ class MhdServer final : public HttpServer {
         idle_timeout_ns_(std::max<int64_t>(config.idle_timeout.count(), kSecond)),
         sweep_every_((tls_ ? std::min(idle_timeout_ns_, kHandshakeNs) : idle_timeout_ns_) /
                      2'000'000),
-        lingering_(lane) {}
+        lingering_(lane),
+        responses_(lane.clock()) {}
   ~MhdServer() override;
 
   Status start(const HttpServerConfig& config, int listen_fd);
@@ -59,6 +72,7 @@ class MhdServer final : public HttpServer {
   /// What belongs to a connection rather than to one of its requests.
   struct Connection {
     int fd = -1;
+    std::string peer;      // "127.0.0.1:40312"
     int64_t since_ns = 0;  // the request's start; without one: the last one's end, or the accept
     ServerExchange* exchange = nullptr;
     bool lingers = false;
@@ -81,6 +95,9 @@ class MhdServer final : public HttpServer {
 
   void connect(MHD_Connection* connection, void** context);
   void disconnect(void** context);
+  void on_bytes(Connection& connection);
+  bool on_whole(Connection& connection, ServerExchange& exchange);
+  void on_timer();
   void run();
   std::optional<uint64_t> wait_ms() const;
   void close_ended(Connection& connection);
@@ -94,6 +111,7 @@ class MhdServer final : public HttpServer {
   const int64_t idle_timeout_ns_;
   const std::chrono::milliseconds sweep_every_;
   Lingering lingering_;
+  ResponseCache responses_;
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<FdWatch> watch_;
   std::unique_ptr<Timer> timer_;
@@ -105,9 +123,33 @@ class MhdServer final : public HttpServer {
   // What makes another run of libmicrohttpd necessary.
   bool a_connection_ended_ = false;
   bool a_reply_came_ = false;
+  bool more_is_likely_ = false;
   bool a_callback_came_ = false;
   int handshaking_ = 0;
+  int at_hand_ = 0;                 // exchanges that wait for the handler without being suspended
+  bool waits_for_answers_ = false;  // the timer is for these
+  bool suspends_all_ = false;
 };
+
+std::string peer_of(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  if (info == nullptr || info->client_addr == nullptr) {
+    return {};
+  }
+  char text[INET6_ADDRSTRLEN] = "";
+  if (info->client_addr->sa_family == AF_INET) {
+    const auto* address = reinterpret_cast<const sockaddr_in*>(info->client_addr);
+    inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));
+    return fmt::format("{}:{}", text, ntohs(address->sin_port));
+  }
+  const auto* address = reinterpret_cast<const sockaddr_in6*>(info->client_addr);
+  if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
+    inet_ntop(AF_INET, &address->sin6_addr.s6_addr[12], text, sizeof(text));
+    return fmt::format("{}:{}", text, ntohs(address->sin6_port));
+  }
+  inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof(text));
+  return fmt::format("[{}]:{}", text, ntohs(address->sin6_port));
+}
 
 void log_of_microhttpd(void*, const char* format, va_list arguments) {
   if (!log_enabled(LogLevel::debug)) {
@@ -127,6 +169,7 @@ Status MhdServer::start(const HttpServerConfig& config, int listen_fd) {
        nullptr},
       {MHD_OPTION_CONNECTION_TIMEOUT, static_cast<intptr_t>(idle_timeout_ns_ / kSecond), nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory, nullptr},
+      {MHD_OPTION_CONNECTION_MEMORY_INCREMENT, kReadAtLeast, nullptr},
       {MHD_OPTION_STRICT_FOR_CLIENT, 1, nullptr},
       {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, nullptr},
   };
@@ -149,7 +192,7 @@ Status MhdServer::start(const HttpServerConfig& config, int listen_fd) {
     return fail(ErrorCode::internal, "the HTTP server could not be set up");
   }
   const int epoll_fd = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-  timer_ = lane_.timer([this] { run(); });
+  timer_ = lane_.timer([this] { on_timer(); });
   sweep_timer_ = lane_.timer([this] { sweep(); });
   watch_ = lane_.watch_fd(epoll_fd, [this](bool, bool) { run(); });
   watch_->set_events(true, false);
@@ -181,19 +224,29 @@ void MhdServer::quiesce() {
   }
 }
 
+void MhdServer::on_timer() {
+  suspends_all_ = waits_for_answers_ && !a_reply_came_;
+  run();
+  suspends_all_ = false;
+}
+
 void MhdServer::run() {
   a_callback_came_ = false;
-  // A resumed connection is looked at when a run starts. At the limit of connections libmicrohttpd
-  // stops listening, and takes it up again, too, when a run starts after one has ended.
+  // A connection that was answered is looked at when a run starts, and the answer is sent by the
+  // next one. At the limit of connections libmicrohttpd stops listening, and takes it up again,
+  // too, when a run starts after one has ended.
+  int runs = 0;
   do {
     a_connection_ended_ = false;
     a_reply_came_ = false;
+    more_is_likely_ = false;
     MHD_run(daemon_);
-  } while (a_connection_ended_ || a_reply_came_);
+  } while (a_connection_ended_ || a_reply_came_ || (more_is_likely_ && ++runs < kRunsInTurn));
   for (Connection* connection : std::exchange(with_bytes_, {})) {
     connection->got_bytes = false;
     close_ended(*connection);
   }
+  waits_for_answers_ = at_hand_ > 0 && !more_is_likely_;
   if (const auto wait = wait_ms()) {
     timer_->start(std::chrono::milliseconds(*wait));
   } else {
@@ -207,9 +260,13 @@ std::optional<uint64_t> MhdServer::wait_ms() const {
   if (MHD_get_timeout(daemon_, &wait) != MHD_YES) {
     return std::nullopt;
   }
+  // libmicrohttpd takes a connection for one with work, and would spin, when its request is not
+  // answered yet, and when its handshake waits for the client. The answer and the bytes wake us
+  // anyway.
+  if (wait == 0 && waits_for_answers_) {
+    return kAnswerWaitMs;
+  }
   if (wait == 0 && handshaking_ > 0 && !a_callback_came_) {
-    // libmicrohttpd takes a connection whose handshake waits for the client for one with work, and
-    // would spin until the client goes on. Its bytes wake us anyway.
     return kHandshakeWaitMs;
   }
   return std::min<uint64_t>(wait, 3'600'000);
@@ -236,6 +293,7 @@ void MhdServer::connect(MHD_Connection* connection, void** context) {
   const auto entry = connections_.emplace(connections_.end());
   entry->self = entry;
   entry->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  entry->peer = peer_of(connection);
   entry->since_ns = lane_.clock().monotonic_ns();
   if (tls_) {
     const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -277,9 +335,11 @@ void MhdServer::on_connection(void* server, MHD_Connection* connection, void** c
 }
 
 void* MhdServer::on_uri(void* server, const char* uri, MHD_Connection* connection) {
-  auto exchange = std::make_shared<ServerExchange>(connection, uri, [self = &of(server)] {
-    self->a_reply_came_ = true;
-    self->timer_->start(std::chrono::milliseconds(0));
+  MhdServer* self = &of(server);
+  auto exchange = std::make_shared<ServerExchange>(connection, uri, self->responses_, [self] {
+    if (!std::exchange(self->a_reply_came_, true)) {
+      self->timer_->start(std::chrono::milliseconds(0));
+    }
   });
   Connection* owner = connection_of(connection);
   of(server).handshaking_ -= std::exchange(owner->handshaking, false) ? 1 : 0;
@@ -300,21 +360,40 @@ MHD_Result MhdServer::on_access(void* server, MHD_Connection* raw_connection, co
     Connection* connection = connection_of(raw_connection);
     connection->exchange = exchange.get();
     connection->since_ns = self.lane_.clock().monotonic_ns();
-    go_on = exchange->on_head(self.handler_, method);
+    go_on = exchange->on_head(self.handler_, method, connection->peer);
     connection->lingers = exchange->answered_early();
   } else if (*size > 0) {
     go_on = exchange->on_bytes(data, *size);
     *size = 0;
-    Connection* connection = connection_of(raw_connection);
-    if (!connection->got_bytes) {
-      connection->got_bytes = true;
-      self.with_bytes_.push_back(connection);
-    }
+    self.on_bytes(*connection_of(raw_connection));
   } else {
-    go_on = exchange->on_whole(self.handler_, self.quiesced_);
-    connection_of(raw_connection)->since_ns = self.lane_.clock().monotonic_ns();
+    go_on = self.on_whole(*connection_of(raw_connection), *exchange);
   }
   return go_on ? MHD_YES : MHD_NO;
+}
+
+void MhdServer::on_bytes(Connection& connection) {
+  if (!connection.got_bytes) {
+    connection.got_bytes = true;
+    with_bytes_.push_back(&connection);
+  }
+  more_is_likely_ = more_is_likely_ || !connection.exchange->has_whole_body();
+}
+
+/// All of the request is there, and perhaps its answer.
+bool MhdServer::on_whole(Connection& connection, ServerExchange& exchange) {
+  // Most are answered within a turn or two. To suspend the connection and to resume it would take
+  // two system calls and two runs; one that is not suspended is asked about in each run, so they
+  // must be few.
+  const bool was_at_hand = exchange.is_at_hand();
+  const bool suspend = suspends_all_ || (!was_at_hand && at_hand_ >= kMostAtHand);
+  const bool go_on = exchange.on_whole(handler_, quiesced_, suspend);
+  at_hand_ += (exchange.is_at_hand() ? 1 : 0) - (was_at_hand ? 1 : 0);
+  more_is_likely_ = more_is_likely_ || exchange.replied();
+  if (!was_at_hand || !exchange.is_at_hand()) {
+    connection.since_ns = lane_.clock().monotonic_ns();
+  }
+  return go_on;
 }
 
 void MhdServer::on_completed(void* server, MHD_Connection* raw_connection, void** context,
@@ -327,6 +406,7 @@ void MhdServer::on_completed(void* server, MHD_Connection* raw_connection, void*
     connection->since_ns = self.lane_.clock().monotonic_ns();
   }
   if (!node.empty()) {
+    self.at_hand_ -= node.mapped()->is_at_hand() ? 1 : 0;
     node.mapped()->on_over(self.handler_);
   }
 }

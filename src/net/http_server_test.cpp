@@ -268,6 +268,67 @@ TEST_CASE("HttpServer: answers may come late and in any order") {
   }
 }
 
+TEST_CASE("HttpServer: clients that wait keep nobody busy, however many they are") {
+  constexpr size_t kClients = 40;
+  Server server;
+  std::vector<Exchange> waiting;
+  server.handler.body = [&](const Exchange& exchange, const std::string&) {
+    waiting.push_back(exchange);
+  };
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.http->port()));
+    clients.back()->send(post("/", "x"));
+  }
+  REQUIRE(server.lane.run_until([&] { return waiting.size() == kClients; }));
+  server.lane.run_for(20ms);
+  const uint64_t before = server.lane.turns();
+  server.lane.run_for(200ms);
+  CHECK(server.lane.turns() - before < 10);
+  for (const Exchange& exchange : waiting) {
+    exchange->reply(200, {}, "late");
+  }
+  REQUIRE(server.lane.run_until([&] { return server.handler.ends.size() == kClients; }));
+  for (const auto& client : clients) {
+    CHECK(client->read_answer().ends_with("late"));
+  }
+}
+
+TEST_CASE("HttpServer: an answer that comes soon waits for no timer") {
+  Server server;
+  server.handler.body = [&](const Exchange& exchange, const std::string&) {
+    // In the next turn: the client is neither suspended nor answered from within the handler.
+    server.lane.lane().post([exchange] { exchange->reply(200, {}, ""); });
+  };
+  server.talk([](RawClient& client) {
+    for (int i = 0; i < 100; ++i) {
+      client.send(post("/", std::string(static_cast<size_t>(i) * 1000, 'b')));
+      CHECK(client.read_answer().starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    return std::string();
+  });
+  REQUIRE(server.lane.run_until([&] { return server.handler.ends.size() == 100; }));
+}
+
+TEST_CASE("HttpServer: answers without a body have a date, and what they share is theirs") {
+  Server server;
+  int count = 0;
+  server.handler.body = [&](const Exchange& exchange, const std::string&) {
+    ++count;
+    exchange->reply(count == 3 ? 202 : 200, {{"X-Kind", count < 4 ? "same" : "other"}}, "");
+  };
+  for (const bool other : {false, false, false, true}) {
+    const std::string answer = server.exchange(post("/", "x"));
+    CHECK(answer.starts_with(count == 3 ? "HTTP/1.1 202" : "HTTP/1.1 200"));
+    CHECK(has_part(answer, other ? "\r\nX-Kind: other\r\n" : "\r\nX-Kind: same\r\n"));
+    CHECK(has_part(answer, "\r\nContent-Length: 0\r\n"));
+    const size_t date = answer.find("\r\nDate: ");
+    REQUIRE(date != std::string::npos);
+    CHECK(answer.find("Date: ", date + 8) == std::string::npos);
+    CHECK(answer.substr(date + 8 + 25, 6) == " GMT\r\n");
+  }
+}
+
 TEST_CASE("HttpServer: clients that vanish end their exchange once, and replies do nothing") {
   Server server;
   SUBCASE("within the head") {

@@ -5,10 +5,6 @@
 #include <limits>
 #include <utility>
 
-#include <arpa/inet.h>
-#include <fmt/format.h>
-#include <netinet/in.h>
-
 #include "tailrace/block.h"
 #include "tailrace/check.h"
 
@@ -24,26 +20,6 @@ constexpr uint64_t kReadOnRefusal = 1024 * 1024;
 // end, so that the client sees the 413.
 constexpr uint64_t kReadOnOverrun = 16 * 1024 * 1024;
 constexpr size_t kFirstChunkedBytes = 64 * 1024;
-
-std::string peer_of(MHD_Connection* connection) {
-  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  if (info == nullptr || info->client_addr == nullptr) {
-    return {};
-  }
-  char text[INET6_ADDRSTRLEN] = "";
-  if (info->client_addr->sa_family == AF_INET) {
-    const auto* address = reinterpret_cast<const sockaddr_in*>(info->client_addr);
-    inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));
-    return fmt::format("{}:{}", text, ntohs(address->sin_port));
-  }
-  const auto* address = reinterpret_cast<const sockaddr_in6*>(info->client_addr);
-  if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
-    inet_ntop(AF_INET, &address->sin6_addr.s6_addr[12], text, sizeof(text));
-    return fmt::format("{}:{}", text, ntohs(address->sin6_port));
-  }
-  inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof(text));
-  return fmt::format("[{}]:{}", text, ntohs(address->sin6_port));
-}
 
 std::optional<uint64_t> parse_length(std::string_view text) {
   uint64_t value = 0;
@@ -62,8 +38,8 @@ std::optional<uint64_t> parse_length(std::string_view text) {
 }  // namespace
 
 ServerExchange::ServerExchange(MHD_Connection* connection, const char* uri,
-                               std::function<void()> on_resumed)
-    : connection_(connection), on_resumed_(std::move(on_resumed)) {
+                               ResponseCache& responses, std::function<void()> on_resumed)
+    : connection_(connection), responses_(responses), on_resumed_(std::move(on_resumed)) {
   const std::string_view text(uri);
   const size_t mark = text.find('?');
   head_.path = text.substr(0, mark);
@@ -72,10 +48,10 @@ ServerExchange::ServerExchange(MHD_Connection* connection, const char* uri,
   }
 }
 
-bool ServerExchange::read_head(const char* method) {
+bool ServerExchange::read_head(const char* method, const std::string& peer) {
   has_head_ = true;
   head_.method = method;
-  head_.peer = peer_of(connection_);
+  head_.peer = peer;
   MHD_get_connection_values_n(
       connection_, MHD_HEADER_KIND,
       [](void* self, MHD_ValueKind, const char* name, size_t name_size, const char* value,
@@ -118,8 +94,8 @@ void ServerExchange::refuse(int status, const char* why) {
   reply(status, {{"Content-Type", "text/plain; charset=utf-8"}}, why);
 }
 
-bool ServerExchange::on_head(HttpHandler& handler, const char* method) {
-  if (!read_head(method)) {
+bool ServerExchange::on_head(HttpHandler& handler, const char* method, const std::string& peer) {
+  if (!read_head(method, peer)) {
     answered_early_ = true;
     return send_reply(true);
   }
@@ -183,7 +159,7 @@ bool ServerExchange::on_bytes(const char* bytes, size_t size) {
   return true;
 }
 
-bool ServerExchange::on_whole(HttpHandler& handler, bool last_of_connection) {
+bool ServerExchange::on_whole(HttpHandler& handler, bool last_of_connection, bool suspend) {
   if (phase_ == Phase::receiving && !replied_) {
     if (too_large_) {
       refuse(413, "the body is larger than what is accepted here\n");
@@ -196,11 +172,14 @@ bool ServerExchange::on_whole(HttpHandler& handler, bool last_of_connection) {
       handler.on_body(shared_from_this(), std::exchange(body_, Bytes()), body_size_);
     }
   }
+  at_hand_ = !replied_ && !suspend;
   if (replied_) {
     return send_reply(last_of_connection);
   }
-  suspended_ = true;
-  MHD_suspend_connection(connection_);
+  if (suspend) {
+    suspended_ = true;
+    MHD_suspend_connection(connection_);
+  }
   return true;
 }
 
@@ -225,35 +204,21 @@ void ServerExchange::wake() {
     suspended_ = false;
     MHD_resume_connection(connection_);
     on_resumed_();
+  } else if (at_hand_) {
+    on_resumed_();
   }
 }
 
 bool ServerExchange::send_reply(bool close_connection) {
   phase_ = Phase::sending;
   // The text stays ours, and lives until the request is over.
-  MHD_Response* response = MHD_create_response_from_buffer(reply_body_.size(), reply_body_.data(),
-                                                           MHD_RESPMEM_PERSISTENT);
-  if (response == nullptr) {
-    return false;
-  }
-  for (const auto& [name, value] : reply_headers_) {
-    const std::string lower_name = codec::lower_case(name);
-    if (lower_name != "content-length" && lower_name != "connection") {
-      MHD_add_response_header(response, name.c_str(), value.c_str());
-    }
-  }
-  if (close_connection) {
-    MHD_add_response_header(response, "Connection", "close");
-  }
-  const bool queued =
-      MHD_queue_response(connection_, static_cast<unsigned>(status_), response) == MHD_YES;
-  MHD_destroy_response(response);
-  return queued;
+  return responses_.answer(connection_, status_, reply_headers_, reply_body_, close_connection);
 }
 
 void ServerExchange::on_over(HttpHandler& handler) {
   connection_ = nullptr;
   suspended_ = false;
+  at_hand_ = false;
   body_ = Bytes();
   if (known_to_handler_) {
     handler.on_end(shared_from_this());

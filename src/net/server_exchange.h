@@ -12,6 +12,8 @@
 #include "tailrace/growing_body.h"
 #include "tailrace/http.h"
 
+#include "net/response_cache.h"
+
 namespace tailrace::net {
 
 /// One request as libmicrohttpd hands it over piece by piece, and its answer.
@@ -25,7 +27,8 @@ class ServerExchange final : public HttpExchange,
  public:
   /// `uri` as in the request line, with its query. `on_resumed`: libmicrohttpd has work again, and
   /// does not notice by itself.
-  ServerExchange(MHD_Connection* connection, const char* uri, std::function<void()> on_resumed);
+  ServerExchange(MHD_Connection* connection, const char* uri, ResponseCache& responses,
+                 std::function<void()> on_resumed);
 
   // For the handler.
   const HttpRequestHead& head() const noexcept override { return head_; }
@@ -35,15 +38,20 @@ class ServerExchange final : public HttpExchange,
   // For the server.
 
   /// Calls of libmicrohttpd's access handler, in order. False closes the connection.
-  bool on_head(HttpHandler& handler, const char* method);
+  bool on_head(HttpHandler& handler, const char* method, const std::string& peer);
   bool on_bytes(const char* bytes, size_t size);
-  bool on_whole(HttpHandler& handler, bool last_of_connection);
+  /// Comes again in each run until the answer is there, or `suspend` says that it shall not.
+  bool on_whole(HttpHandler& handler, bool last_of_connection, bool suspend);
   /// The request is over; on_end of the handler is called if on_head was.
   void on_over(HttpHandler& handler);
   /// Ends the wait for the handler, if there is one.
   void wake();
 
   bool has_head() const noexcept { return has_head_; }
+  /// As far as its length was announced.
+  bool has_whole_body() const noexcept { return received_bytes_ == head_.content_length; }
+  /// Waits for the handler, and is not suspended meanwhile.
+  bool is_at_hand() const noexcept { return at_hand_; }
   /// Answered without reading the whole body: the rest may still be under way.
   bool answered_early() const noexcept { return answered_early_; }
   enum class Phase : uint8_t { receiving, waiting_for_handler, sending };
@@ -51,12 +59,13 @@ class ServerExchange final : public HttpExchange,
   uint64_t received_bytes() const noexcept { return received_bytes_; }
 
  private:
-  bool read_head(const char* method);
+  bool read_head(const char* method, const std::string& peer);
   void refuse(int status, const char* why);
   bool make_room(size_t more);
   bool send_reply(bool close_connection);
 
   MHD_Connection* connection_;  // null when the request is over
+  ResponseCache& responses_;
   std::function<void()> on_resumed_;
   HttpRequestHead head_;
   bool is_chunked_ = false;
@@ -74,6 +83,7 @@ class ServerExchange final : public HttpExchange,
 
   bool replied_ = false;
   bool suspended_ = false;
+  bool at_hand_ = false;
   bool answered_early_ = false;
   int status_ = 0;
   Headers reply_headers_;
