@@ -30,12 +30,18 @@ class BodyMemory {
     }
   }
   /// Nobody has sealed for a while: the system gets its memory back.
-  void release() noexcept { spare_.release(); }
+  void release() noexcept {
+    spare_.release();
+    last_bytes_ = 0;
+  }
   BodyCompression compression() const noexcept { return compression_; }
+  /// Of the last body that was sealed as it was: the next one is likely to be as large.
+  size_t& last_bytes() noexcept { return last_bytes_; }
 
  private:
   BodyCompression compression_;
   codec::GrowingBuffer spare_;
+  size_t last_bytes_ = 0;
 };
 
 /// An open export request: resources behind each other, as field 1 of the request.
@@ -50,12 +56,17 @@ class ExportBody final : public RequestBody {
   /// Room for it was made by begin_part().
   void add(std::string_view resource) noexcept;
 
-  size_t bytes() const noexcept override { return buffer_.size(); }
+  size_t bytes() const noexcept override { return size_; }
   Bytes seal(std::span<PartRange> parts) override;
 
  private:
+  bool is_compressed() const noexcept { return memory_->compression() != BodyCompression::none; }
+  void grow_plain(size_t wanted);
+
   std::shared_ptr<BodyMemory> memory_;
-  codec::GrowingBuffer buffer_;
+  size_t size_ = 0;
+  codec::GrowingBuffer buffer_;   // what will be compressed
+  Bytes plain_;                   // what will not: gathered in what it waits in
   std::vector<uint32_t> starts_;  // by part
 };
 
