@@ -102,6 +102,7 @@ class Clients:
             try:
                 port = self.agent.listen_ports()[0]
             except (AssertionError, IndexError):  # it is starting
+                pause(0.02)
                 continue
             status = self.way.export(port, signal, request)
             with self._lock:

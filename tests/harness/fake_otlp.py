@@ -3,12 +3,12 @@ import gzip
 import http.client
 import json
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 from harness import otlp_wire as wire
-from harness.waiting import PATIENCE, pause, wait_until
+from harness.otlp_store import OtlpStore
+from harness.post_server import PostServer, send_answer
+from harness.waiting import PATIENCE, pause
 
 SIGNALS = {path: signal for signal, path in wire.PATHS.items()}
 
@@ -21,43 +21,14 @@ class Seen(NamedTuple):
     body: bytes  # uncompressed
 
 
-class FakeOtlp:
-    """POST /v1/traces and so on, on a port of its own. Thread-safe.
-
-    `behave(answer)`: a function of (number of the request, signal, request) that gives None (store
-    and answer 200) or (status, headers, body), when nothing is stored, or a response message, when
-    everything is.
-    """
+class FakeOtlp(OtlpStore):
+    """POST /v1/traces and so on, on a port of its own. A refusal is (status, headers, body)."""
 
     def __init__(self):
-        self.lock = threading.RLock()
-        self.requests = []
-        self.stored = {signal: [] for signal in wire.PATHS}
-        self.complaints = []
-        self.hangs = threading.Event()
-        self._behaviour = None
+        super().__init__()
         self._count = 0
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                fake._serve(self)
-
-            def log_message(self, *_):
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, *_):
-                pass  # a client that was killed
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server = PostServer(self._serve)
+        self.port = self._server.port
 
     @property
     def url(self):
@@ -65,15 +36,7 @@ class FakeOtlp:
 
     def close(self):
         self.hangs.clear()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def behave(self, answer):
-        self._behaviour = answer
-
-    def heal(self):
-        self._behaviour = None
-        self.hangs.clear()
+        self._server.close()
 
     def _serve(self, handler):
         headers = {name.lower(): value for name, value in handler.headers.items()}
@@ -108,20 +71,7 @@ class FakeOtlp:
                 extra = {"Content-Type": wire.PROTOBUF}
         with self.lock:
             self.requests.append(Seen(signal, headers, status, records, body))
-        try:
-            handler.send_response(status)
-            for name, value in extra.items():
-                handler.send_header(name, value)
-            handler.send_header("Content-Length", str(len(answer)))
-            handler.end_headers()
-            handler.wfile.write(answer)
-        except OSError:
-            handler.close_connection = True
-
-    def wait_records(self, signal, count, timeout=20):
-        wait_until(lambda: len(self.stored[signal]) >= count,
-                   lambda: f"{count} {signal} came ({len(self.stored[signal])} did); "
-                           f"{self.complaints[:3]}", timeout)
+        send_answer(handler, status, extra, answer)
 
 
 def read_body(stream, headers):

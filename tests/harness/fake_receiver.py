@@ -1,11 +1,11 @@
 """A receiver of remote write that stores in memory and answers what the test wants."""
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 from harness import remote_write_wire as wire
 from harness import stored_series
+from harness.post_server import PostServer, send_answer
 from harness.waiting import pause, wait_until
 
 
@@ -35,29 +35,15 @@ class FakeReceiver:
         self.delay = 0.0
         self._behaviour = lambda number, headers, series: None
         self._count = 0
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                receiver._serve(self)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server = PostServer(self._serve)
+        self.port = self._server.port
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}/api/v1/write"
 
     def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def behave(self, answer):
         self._behaviour = answer
@@ -92,14 +78,7 @@ class FakeReceiver:
         with self.lock:
             self.requests.append(
                 Request(began, time.monotonic(), headers, status, payload, series))
-        handler.send_response(status)
-        for name, value in extra.items():
-            handler.send_header(name, value)
-        if status != 204:
-            handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        if status != 204:
-            handler.wfile.write(body)
+        send_answer(handler, status, extra, body)
 
     def _store(self, kind, series, payload):
         with self.lock:

@@ -1,11 +1,11 @@
 """OTLP over gRPC by Python's grpcio: clients, and a receiver that stores and answers at will."""
-import threading
 from concurrent import futures
 from typing import NamedTuple
 
 import grpc
 
 from harness import otlp_wire as wire
+from harness.otlp_store import OtlpStore
 from harness.waiting import PATIENCE, wait_until
 
 METHODS = {signal: f"/opentelemetry.proto.collector.{package}.v1.{service}/Export"
@@ -86,19 +86,11 @@ class Seen(NamedTuple):
     records: list
 
 
-class FakeGrpcOtlp(grpc.GenericRpcHandler):
-    """The three services on a port of their own. Thread-safe.
-
-    `behave(answer)`: a function of (number of the request, signal, request) that gives None (store
-    and answer OK), Told (nothing is stored), or a response message, when everything is.
-    """
+class FakeGrpcOtlp(OtlpStore, grpc.GenericRpcHandler):
+    """The three services on a port of their own. A refusal is Told."""
 
     def __init__(self, credentials=None, options=(), port=0):
-        self.lock = threading.RLock()
-        self.requests, self.complaints = [], []
-        self.stored = {signal: [] for signal in wire.PATHS}
-        self.hangs = threading.Event()
-        self._behaviour = None
+        super().__init__()
         self._server = grpc.server(futures.ThreadPoolExecutor(16), handlers=[self],
                                    options=options)
         where = f"127.0.0.1:{port}"
@@ -110,13 +102,6 @@ class FakeGrpcOtlp(grpc.GenericRpcHandler):
     def close(self):
         self.hangs.clear()
         self._server.stop(None).wait()
-
-    def behave(self, answer):
-        self._behaviour = answer
-
-    def heal(self):
-        self._behaviour = None
-        self.hangs.clear()
 
     def service(self, call):
         signal = next((s for s, method in METHODS.items() if method == call.method), None)
@@ -145,8 +130,3 @@ class FakeGrpcOtlp(grpc.GenericRpcHandler):
             context.set_trailing_metadata(((DETAILS, told.details()),))
             context.abort(told.code, told.text)
         return told.SerializeToString() if told is not None else b""
-
-    def wait_records(self, signal, count, timeout=20):
-        wait_until(lambda: len(self.stored[signal]) >= count,
-                   lambda: f"{count} {signal} came ({len(self.stored[signal])} did); "
-                           f"{self.complaints[:3]}", timeout)
