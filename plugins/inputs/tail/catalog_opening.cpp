@@ -13,6 +13,9 @@
 namespace tailrace::inputs::tail {
 namespace {
 
+// There are filesystems whose listings never agree. They are believed after so many, some seconds.
+constexpr uint32_t kMostOutdated = 100;
+
 bool is_gzip(const ListedFile& file) {
   return file.rotated ? file.rotated->gzip : file.name.ends_with(".gz");
 }
@@ -70,7 +73,8 @@ void Catalog::start_opening(Source& source, ListedSource& listed, std::vector<si
 
 void Catalog::finish_opening(Source& source, OpenJob& job) {
   std::vector<PlanFile> files(job.files.size());
-  if (job.outdated || !describe(source, job, files)) {
+  source.outdated = job.outdated ? source.outdated + 1 : 0;
+  if ((job.outdated && source.outdated < kMostOutdated) || !describe(source, job, files)) {
     // Planning on half of the files could put them into the wrong order, or take a predecessor for
     // one that was read.
     listener_.on_relist(source);
@@ -173,7 +177,8 @@ void Catalog::make_files(Source& source, OpenJob& job, const std::vector<PlanFil
   for (size_t k = 0; k < job.wanted.size(); ++k) {
     const size_t i = job.wanted[k];
     const PlanStep& step = steps[i];
-    if (step.kind == PlanStep::Kind::skip || step.kind == PlanStep::Kind::keep) {
+    if (step.kind != PlanStep::Kind::resume && step.kind != PlanStep::Kind::begin &&
+        step.kind != PlanStep::Kind::end) {
       continue;
     }
     made[i] = make_file(source, job.files[i], job.opened[k], files[i].gzip);

@@ -27,9 +27,10 @@ struct Source {
   std::vector<std::string> finished_keys;
   size_t listed = 0;  // files in the last listing
 
-  bool found = true;     // a pattern leads there
-  bool opening = false;  // a worker thread opens files of it
-  bool relist = false;   // it has to be listed again after that
+  uint32_t outdated = 0;  // listings in a row that did not hold any more when their files were open
+  bool found = true;      // a pattern leads there
+  bool opening = false;   // a worker thread opens files of it
+  bool relist = false;    // it has to be listed again after that
   // After a truncation: what was being read when it happened. A copy that has the rest is looked
   // for before the new content is begun.
   std::shared_ptr<File> truncated;

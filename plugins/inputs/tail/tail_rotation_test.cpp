@@ -155,6 +155,20 @@ TEST_CASE("rotation: a predecessor that cannot be read is given up aloud, for it
   CHECK(world.received.size() == 20);
 }
 
+TEST_CASE("a file that cannot be read is tried again, and costs the others nothing") {
+  TempDir dir;
+  World world;
+  append(dir / "a.log.gz", "not gzip at all");
+  append(dir / "b.log", lines(0, 10));
+  TailConfig config = reading(dir / "*");
+  config.exclude.clear();
+  Run run(world, config);
+  run.pass(seconds(3));
+  CHECK(world.texts() == texts(0, 10));
+  CHECK(run.losses().empty());
+  CHECK(run.metric("tail_files_unreadable") == 1);
+}
+
 TEST_CASE("rotation: numbered files, as docker and logrotate make them") {
   TempDir dir;
   World world;
