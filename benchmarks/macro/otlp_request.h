@@ -32,8 +32,16 @@ inline std::string attribute(std::string_view key, std::string_view text) {
   return pair;
 }
 
+/// As ids are: random, so that sampling keeps some spans of each request (splitmix64).
+inline uint64_t scattered(uint64_t number) {
+  number = (number + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+  number = (number ^ (number >> 27)) * 0x94d049bb133111eb;
+  return number ^ (number >> 31);
+}
+
 inline std::string span(uint64_t number) {
-  std::string id(reinterpret_cast<const char*>(&number), sizeof number);
+  const uint64_t random = scattered(number);
+  std::string id(reinterpret_cast<const char*>(&random), sizeof random);
   std::string out;
   put_bytes(out, 1, id + id);
   put_bytes(out, 2, id);
