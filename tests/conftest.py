@@ -1,7 +1,6 @@
 """Fixtures of all end-to-end tests."""
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,10 @@ from harness.kubelet import KubeletLogs  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--shard", default="0/1", metavar="I/N",
-                     help="only part I of N, counted from 0; a file's tests stay together")
+                     help="only part I of N, counted from 0")
 
 
+@pytest.hookimpl(trylast=True)  # of those that have the markers asked for
 def pytest_collection_modifyitems(config, items):
     keep_shard(config, items)
     hooked = os.environ.get("TAILRACE_BUILD") in ("asan", "tsan", "unit", "dev")
@@ -28,15 +28,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 def keep_shard(config, items):
-    """Deals the files, the longest first, to the part that has the fewest tests so far."""
+    """Every Nth test: those that wait long stand together in few files, so each part gets its share."""
     mine, parts = map(int, config.getoption("--shard").split("/"))
-    sizes = Counter(item.path for item in items)
-    dealt, part_of = [0] * parts, {}
-    for path, size in sorted(sizes.items(), key=lambda entry: (-entry[1], entry[0])):
-        part_of[path] = dealt.index(min(dealt))
-        dealt[part_of[path]] += size
-    config.hook.pytest_deselected(items=[item for item in items if part_of[item.path] != mine])
-    items[:] = [item for item in items if part_of[item.path] == mine]
+    config.hook.pytest_deselected(
+        items=[item for number, item in enumerate(items) if number % parts != mine])
+    items[:] = items[mine::parts]
 
 
 @pytest.fixture

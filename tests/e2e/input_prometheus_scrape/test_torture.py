@@ -12,13 +12,13 @@ BOMB = gzip.compress(b"# \n" * 30_000_000, 9)
 GZIP = {"Content-Encoding": "gzip"}
 
 CASES = {
-    "endless body": (endless(), {"body_size_limit": "1MB"}, "body_size"),
+    "endless body": (endless(), {"body_size_limit": "100KB"}, "body_size"),
     "endless body without a limit": (endless(), {}, "timeout"),
     # Prometheus reads on to count them all; so do we.
     "endless series": (endless('endless{n="#N"} 1\n'), {"sample_limit": 10_000}, "timeout"),
     "many series": (page("".join(f'endless{{n="{n}"}} 1\n' for n in range(1000))),
                     {"sample_limit": 900}, "sample_limit"),
-    "endless line": (endless("x" * 100), {"body_size_limit": "1MB"}, "body_size"),
+    "endless line": (endless("x" * 100), {"body_size_limit": "100KB"}, "body_size"),
     "slow drip": (drip("drip 1\n" * 20), {}, "timeout"),
     "hang": (hang, {}, "timeout"),
     "no content type": (page("a 1\n", None), {}, "content_type"),
