@@ -11,19 +11,22 @@ namespace tailrace {
 /// taken. Of any other receipt such a unit counts as refused.
 class PartialReceipt : public Receipt {
  public:
-  /// Servers refused so many records for good and took the rest. `alone`: the request held nothing
-  /// but this unit, so that they are this unit's; else nobody knows whose they are.
-  virtual void refused_partly(uint64_t records, bool alone, std::string_view reason) noexcept = 0;
+  /// So many records were refused for good on the way to a destination, and the rest was taken.
+  /// `alone`: the request held nothing but this unit, so that they are this unit's; else nobody
+  /// knows whose they are. `destination` only tells one from another: what two of them refuse are
+  /// mostly the same records.
+  virtual void refused_partly(uint64_t records, bool alone, std::string_view reason,
+                              const void* destination) noexcept = 0;
 
  protected:
   using Receipt::Receipt;
 };
 
 /// Tells a receipt of it, whatever it is. For the rare case: looks at the object's type.
-inline void report_partly(Receipt& receipt, uint64_t records, bool alone,
-                          std::string_view reason) noexcept {
+inline void report_partly(Receipt& receipt, uint64_t records, bool alone, std::string_view reason,
+                          const void* destination) noexcept {
   if (auto* partial = dynamic_cast<PartialReceipt*>(&receipt)) {
-    partial->refused_partly(records, alone, reason);
+    partial->refused_partly(records, alone, reason, destination);
   } else {
     receipt.report(Outcome::refused, reason);
   }

@@ -233,7 +233,7 @@ void OutputLane::refuse(Receipt* receipt, LedgerCell& cell, const Weight& weight
                {{"reason", std::string(reason)}})
       .add(weight.records);
   if (receipt != nullptr) {
-    report_partly(*receipt, weight.records, true, reason);
+    report_partly(*receipt, weight.records, true, reason, &cell);
   }
   log_.warn("refused",
             std::string("a record cannot be sent (") + std::string(reason) +

@@ -67,7 +67,7 @@ void tell_partly(const SealedRequest& request, const Answer& answer) {
     left -= refused;
     if (part.receipt && refused > 0) {
       report_partly(*part.receipt.get(), refused, alone,
-                    answer.detail.empty() ? answer.reason : answer.detail);
+                    answer.detail.empty() ? answer.reason : answer.detail, part.holding.cell());
     }
   }
 }
@@ -470,7 +470,8 @@ void OutputLane::replace(SealedRequest& request, Rework rework, const std::strin
     Part& whole = request.parts.at(refused.origin);
     whole.holding.split(refused.weight).refuse();
     if (whole.receipt) {
-      report_partly(*whole.receipt.get(), refused.weight.records, true, refused.reason);
+      report_partly(*whole.receipt.get(), refused.weight.records, true, refused.reason,
+                    whole.holding.cell());
     }
     request.receipts->report(Outcome::refused, refused.reason);
     metrics_

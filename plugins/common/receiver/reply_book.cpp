@@ -1,6 +1,7 @@
 #include "plugins/common/receiver/reply_book.h"
 
 #include <algorithm>
+#include <map>
 
 #include "tailrace/partial_receipt.h"
 
@@ -28,12 +29,12 @@ class ReplyBook::PendingReply final : public PartialReceipt {
   friend class ReplyBook;
 
   void on_worse(Outcome, std::string_view reason) noexcept override { reason_ = reason; }
-  void refused_partly(uint64_t records, bool alone, std::string_view reason) noexcept override {
+  void refused_partly(uint64_t records, bool alone, std::string_view reason,
+                      const void* destination) noexcept override {
     if (settled_.records == 0) {
       report(Outcome::refused, reason);
     } else if (alone) {  // else it is not known whose records they are, and the books have them
-      // Several outputs may have refused the same ones.
-      settled_.rejected = std::min(settled_.rejected + records, settled_.records);
+      refused_by_[destination] += records;
       settled_.text = reason;
     }
   }
@@ -41,6 +42,7 @@ class ReplyBook::PendingReply final : public PartialReceipt {
     book_->unsettled_bytes_ -= body_bytes_;
     switch (worst) {
       case Outcome::settled:
+        settled_.rejected = std::min(settled_.rejected + most_refused(), settled_.records);
         book_->answer(*this, settled_);
         break;
       case Outcome::refused:
@@ -57,12 +59,22 @@ class ReplyBook::PendingReply final : public PartialReceipt {
     delete this;
   }
 
+  /// What one destination refused the others mostly refused, too: the client hears of it once.
+  uint64_t most_refused() const noexcept {
+    uint64_t most = 0;
+    for (const auto& [destination, records] : refused_by_) {
+      most = std::max(most, records);
+    }
+    return most;
+  }
+
   std::shared_ptr<ReplyBook> book_;
   std::shared_ptr<HttpExchange> exchange_;
   int64_t deadline_ns_;
   size_t body_bytes_;
   Reply settled_;
   std::string reason_;
+  std::map<const void*, uint64_t> refused_by_;
 };
 
 ReplyBook::ReplyBook(Lane& lane, Duration reply_timeout, Answer answer)

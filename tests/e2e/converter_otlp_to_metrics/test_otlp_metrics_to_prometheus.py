@@ -133,6 +133,20 @@ def test_deltas_are_refused_and_the_client_hears_of_it(agents, receiver):
             if key == "__name__"] == ["level", "target_info"]
 
 
+def test_what_two_outputs_refuse_is_told_once(agents, receiver):
+    config = config_of(receiver.url)
+    config["outputs"]["other"] = dict(config["outputs"]["prom"])
+    config["pipelines"]["metrics"]["outputs"].append("other")
+    agent = agents(config).start()
+    metrics = Metrics(wire.NOW)
+    for name in ("hits", "visits"):
+        metrics.add(name, "", "sum", temporality=DELTA, monotonic=True, as_int=1)
+    metrics.add("level", "", "gauge", as_double=2)
+    answer = export(agent.listen_ports()[0], "metrics", metrics.request)
+    assert answer.response("metrics").partial_success.rejected_data_points == 2
+    assert agent.ledger_total("refused") == 4  # the books have each output's own
+
+
 def test_deltas_add_up(agents, receiver):
     agent = agents(config_of(receiver.url, delta="accumulate", target_info=False)).start()
     for second, value in enumerate([5, 7, 1]):
