@@ -83,6 +83,23 @@ def test_every_type_of_a_page(agents, server, otlp):
     assert not otlp.complaints
 
 
+def test_a_large_page_is_not_cut_within_a_histogram(agents, server, otlp):
+    count, buckets = 300, [*range(20), "+Inf"]  # some 6,900 rows, in batches of 1,500 or so
+    text = "# TYPE h histogram\n" + "".join(
+        "".join(f'h_bucket{{i="{i}",le="{le}"}} {n}\n' for n, le in enumerate(buckets))
+        + f'h_sum{{i="{i}"}} 1\nh_count{{i="{i}"}} {len(buckets) - 1}\n' for i in range(count))
+    server.pages["/metrics"] = page(text)
+    agents(config_of(server, otlp)).start()
+    wait_until(lambda: {"h", "up"} <= received(otlp).keys(), "the page came")
+    points = {attributes_of(point)["i"]: point for seen in list(otlp.requests)
+              for resource in wire.REQUESTS["metrics"].FromString(seen.body).resource_metrics
+              for scope in resource.scope_metrics for metric in scope.metrics
+              for point in metric.histogram.data_points}
+    assert len(points) == count
+    assert all(list(point.bucket_counts) == [0] + [1] * 20 for point in points.values())
+    assert not any(name.startswith("h_") for name in received(otlp))
+
+
 def test_processors_for_otlp_see_it(agents, server, otlp):
     server.pages["/metrics"] = page("level 1\n")
     agents(config_of(server, otlp, {"where": {"type": "resource",

@@ -125,6 +125,8 @@ class ScrapeCache::Impl {
 
   // rows.cpp
   void prepare_walk(Walk walk);
+  /// Whether the entry's row, if it gets one, is of another point than the last row.
+  bool begins_point(uint32_t id, const Rows& rows);
   void walk_good(uint32_t id, Rows& rows);
   void walk_stale(uint32_t id, Rows& rows);
   void good_row(uint32_t id, Entry& entry, Rows& rows);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "plugins/common/prom/point_rows.h"
 #include "plugins/common/prom/scrape_cache/page.h"
 
 /// The walk over all entries that makes rows of what a page has left, and stale markers of what is
@@ -122,7 +123,11 @@ bool ScrapeCache::Impl::take(MetricBatch& batch, Arena& arena, uint32_t max_rows
     rows.exemplars = arena.array<ExemplarRow>(exemplars_.size() - exemplar_at_);
   }
   const uint32_t size = entries_.size();
+  const uint32_t nearly_full = rows.room - rows.room / 8;
   while (walk_at_ < size && rows.count() + kMostPerEntry <= rows.room) {
+    if (rows.count() >= nearly_full && begins_point(walk_at_, rows)) {
+      break;
+    }
     walk_ == Walk::good ? walk_good(walk_at_, rows) : walk_stale(walk_at_, rows);
     ++walk_at_;
   }
@@ -154,6 +159,14 @@ bool ScrapeCache::Impl::take(MetricBatch& batch, Arena& arena, uint32_t max_rows
   }
   rows_taken_ = std::min(rows_taken_ + count, rows_expected_);
   return true;
+}
+
+bool ScrapeCache::Impl::begins_point(uint32_t id, const Rows& rows) {
+  const Entry& entry = entries_[id];
+  if (entry.has(Entry::kDead | Entry::kMeta | Entry::kDropped | Entry::kAlias)) {
+    return false;  // no row: what comes behind it decides
+  }
+  return rows.size == 0 || !are_of_one_point(*rows.series[rows.size - 1], entries_.series(id));
 }
 
 void ScrapeCache::Impl::walk_good(uint32_t id, Rows& rows) {

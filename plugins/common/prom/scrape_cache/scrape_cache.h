@@ -67,7 +67,8 @@ class ScrapeCache {
   uint64_t waiting_rows() const noexcept;
   uint64_t waiting_bytes() const noexcept;
   /// Fills `batch` with the next rows, at most `max_rows` (histograms count as rows), arrays in
-  /// `arena`. False: nothing is left. What is not taken is lost with the next begin() or stale().
+  /// `arena`; it ends between two histograms or summaries if that leaves out an eighth of them at
+  /// most. False: nothing is left. What is not taken is lost with the next begin() or stale().
   bool take(MetricBatch& batch, Arena& arena, uint32_t max_rows);
 
   /// Series that would get a stale marker if the target went away now.

@@ -26,6 +26,33 @@ using Rows = std::vector<TestRow>;
 
 }  // namespace
 
+TEST_CASE("ScrapeCache: batches end between histograms, unless these are too large") {
+  std::string page = "# TYPE h histogram\n";
+  for (int i = 0; i < 30; ++i) {
+    for (const char* const part :
+         {"_bucket{le=\"1\",", "_bucket{le=\"+Inf\",", "_sum{", "_count{"}) {
+      page += "h" + std::string(part) + "i=\"" + std::to_string(i) + "\"} 1\n";
+    }
+  }
+  CacheBench bench;
+  int64_t time = 0;
+  const auto sizes = [&](uint32_t max_rows) {
+    bench.cache.begin(PageFormat::text, ++time);
+    REQUIRE(bench.cache.feed(page));
+    REQUIRE(bench.cache.finish());
+    std::vector<uint32_t> found;
+    Arena arena;
+    MetricBatch batch;
+    while (bench.cache.take(batch, arena, max_rows)) {
+      found.push_back(batch.size);
+    }
+    return found;
+  };
+  CHECK(sizes(42) == std::vector<uint32_t>{40, 40, 40});
+  CHECK(sizes(64) == std::vector<uint32_t>{56, 56, 8});
+  CHECK(sizes(11)[0] == 10);  // 8 would be a quarter less: an entry may need two rows
+}
+
 TEST_CASE("ScrapeCache: samples of a page, and of the same page again") {
   CacheBench bench;
   const std::string page =
