@@ -38,4 +38,13 @@ class OtlpBatchOf {
   std::vector<uint32_t> bytes_;
 };
 
+/// The messages of a batch, for PluginHarness.
+inline std::string text_of_resources(const Batch& batch) {
+  std::string text;
+  for (uint32_t i = 0; i < otlp_cast(batch)->size; ++i) {
+    text.append(otlp_cast(batch)->resources[i]).append("\n");
+  }
+  return text;
+}
+
 }  // namespace tailrace::common::otlp::test

@@ -193,6 +193,18 @@ inline constexpr uint32_t kQuantileValues = 6;
 inline constexpr uint32_t kAttributes = 7;
 inline constexpr uint32_t kFlags = 8;
 }  // namespace summary_point
+/// What points of all kinds have in common.
+namespace point {
+inline constexpr uint32_t kStartTime = number_point::kStartTime;
+inline constexpr uint32_t kTime = number_point::kTime;
+static_assert(kStartTime == histogram_point::kStartTime &&
+              kStartTime == exponential_point::kStartTime &&
+              kStartTime == summary_point::kStartTime);
+static_assert(kTime == histogram_point::kTime && kTime == exponential_point::kTime &&
+              kTime == summary_point::kTime);
+/// A bit of kFlags: the series ends here.
+inline constexpr uint64_t kNoRecordedValue = 1;
+}  // namespace point
 namespace quantile_value {
 inline constexpr uint32_t kQuantile = 1;
 inline constexpr uint32_t kValue = 2;

@@ -246,6 +246,9 @@ std::string_view ValueText::of_number(uint64_t number) {
 }
 
 std::string_view ValueText::of_id(std::string_view id) {
+  if (std::ranges::all_of(id, [](char c) { return c == 0; })) {
+    return {};
+  }
   char* text = arena_.array<char>(2 * id.size());
   for (size_t i = 0; i < id.size(); ++i) {
     text[2 * i] = kHexDigits[static_cast<uint8_t>(id[i]) >> 4];

@@ -38,7 +38,7 @@ class ValueText {
   /// Source: OpenTelemetry Collector, pdata Value.AsString.
   std::string_view of(const AnyValue& value);
   std::string_view of_number(uint64_t number);
-  /// In lower-case hexadecimal digits.
+  /// In lower-case hexadecimal digits; "" for one that is all zero, which means none.
   std::string_view of_id(std::string_view id);
 
  private:

@@ -16,6 +16,7 @@
 
 #include "codec/snappy.h"
 #include "plugins/common/prom/label_encoding.h"
+#include "plugins/common/prom/metric_rows.h"
 #include "plugins/common/prom/write_reader.h"
 
 namespace tailrace::common::prom::test {
@@ -49,10 +50,7 @@ class MetricBatchOf {
   }
   MetricBatchOf& bits(const LabelMap& labels, int64_t timestamp, uint64_t value,
                       int64_t created = 0) {
-    pointers_.push_back(&series(labels));
-    timestamps_.push_back(timestamp);
-    values_.push_back(value);
-    created_.push_back(created);
+    rows_.add_sample(series(labels), timestamp, value, created);
     return *this;
   }
   MetricBatchOf& family(const LabelMap& labels, MetricFamily family) {
@@ -61,7 +59,7 @@ class MetricBatchOf {
   }
   MetricBatchOf& histogram(const LabelMap& labels, int64_t timestamp, const NativeHistogram& h,
                            int64_t created = 0) {
-    histograms_.push_back({&series(labels), timestamp, created, &natives_.emplace_back(h)});
+    rows_.add(HistogramRow{&series(labels), timestamp, created, &natives_.emplace_back(h)});
     return *this;
   }
   MetricBatchOf& exemplar(const LabelMap& labels, const LabelMap& own, double value,
@@ -71,17 +69,11 @@ class MetricBatchOf {
     for (const auto& [name, text] : kept) {
       views.push_back({name, text});
     }
-    exemplars_.push_back({&series(labels), views, value, timestamp});
+    rows_.add(ExemplarRow{&series(labels), views, value, timestamp});
     return *this;
   }
   MetricBatch& batch() {
-    batch_.size = static_cast<uint32_t>(pointers_.size());
-    batch_.series = pointers_.data();
-    batch_.timestamps = timestamps_.data();
-    batch_.values = values_.data();
-    batch_.created = created_.data();
-    batch_.histograms = histograms_;
-    batch_.exemplars = exemplars_;
+    rows_.show_in(batch_);
     batch_.source_bytes = 100 * batch_.records();
     return batch_;
   }
@@ -93,12 +85,7 @@ class MetricBatchOf {
   std::deque<NativeHistogram> natives_;
   std::deque<std::vector<std::pair<std::string, std::string>>> exemplar_labels_;
   std::deque<std::vector<Label>> exemplar_views_;
-  std::vector<const MetricSeries*> pointers_;
-  std::vector<int64_t> timestamps_;
-  std::vector<uint64_t> values_;
-  std::vector<int64_t> created_;
-  std::vector<HistogramRow> histograms_;
-  std::vector<ExemplarRow> exemplars_;
+  MetricRows rows_;
   MetricBatch batch_;
 };
 

@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "plugins/common/otlp/proto_of_test.h"
+#include "plugins/common/otlp/batch_of_test.h"
 #include "testkit/converter_bench.h"
 #include "testkit/log_records.h"
 #include "testkit/plugin_harness.h"
@@ -143,11 +143,5 @@ TEST_CASE("logs_to_otlp: keeps the component contract") {
   const testkit::PluginHarness harness(converters_logs_to_otlp_plugin,
                                        "attributes: {app: service.name}");
   harness.check_options();
-  harness.check_converter(testkit::log_samples(), [](const Batch& batch) {
-    std::string text;
-    for (uint32_t i = 0; i < otlp_cast(batch)->size; ++i) {
-      text.append(otlp_cast(batch)->resources[i]).append("\n");
-    }
-    return text;
-  });
+  harness.check_converter(testkit::log_samples(), common::otlp::test::text_of_resources);
 }

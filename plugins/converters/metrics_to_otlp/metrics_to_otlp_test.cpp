@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "plugins/common/otlp/proto_of_test.h"
+#include "plugins/common/otlp/batch_of_test.h"
 #include "plugins/common/otlp/request_checker.h"
 #include "plugins/common/prom/metric_batch_of_test.h"
 #include "testkit/converter_bench.h"
@@ -302,11 +302,5 @@ TEST_CASE("metrics_to_otlp: keeps the component contract") {
                        MetricBatchOf batch;
                        use(batch.batch());
                      }});
-  harness.check_converter(samples, [](const Batch& batch) {
-    std::string text;
-    for (uint32_t i = 0; i < otlp_cast(batch)->size; ++i) {
-      text.append(otlp_cast(batch)->resources[i]).append("\n");
-    }
-    return text;
-  });
+  harness.check_converter(samples, common::otlp::test::text_of_resources);
 }

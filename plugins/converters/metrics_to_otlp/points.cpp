@@ -21,18 +21,9 @@ using otlp::append_varint;
 
 namespace {
 
-constexpr uint64_t kNoRecordedValue = 1;
 constexpr int64_t kMostBuckets = 16'384;
 /// The largest count that a double holds exactly, with all below it.
 constexpr double kMostCount = 9007199254740992;
-
-// Points of all kinds have these in the same fields.
-static_assert(otlp::number_point::kTime == otlp::histogram_point::kTime &&
-              otlp::number_point::kTime == otlp::exponential_point::kTime &&
-              otlp::number_point::kTime == otlp::summary_point::kTime);
-static_assert(otlp::number_point::kStartTime == otlp::histogram_point::kStartTime &&
-              otlp::number_point::kStartTime == otlp::exponential_point::kStartTime &&
-              otlp::number_point::kStartTime == otlp::summary_point::kStartTime);
 
 uint64_t to_ns(int64_t ms) noexcept {
   return static_cast<uint64_t>(std::max<int64_t>(ms, 0)) * 1'000'000;
@@ -40,9 +31,9 @@ uint64_t to_ns(int64_t ms) noexcept {
 
 void append_times(const PointHead& head, std::string& out) {
   if (head.created_ms > 0) {
-    append_fixed64(out, otlp::number_point::kStartTime, to_ns(head.created_ms));
+    append_fixed64(out, otlp::point::kStartTime, to_ns(head.created_ms));
   }
-  append_fixed64(out, otlp::number_point::kTime, to_ns(head.time_ms));
+  append_fixed64(out, otlp::point::kTime, to_ns(head.time_ms));
 }
 
 void append_exemplars(std::string_view exemplars, uint32_t field, std::string& out) {
@@ -177,7 +168,7 @@ void encode_number(const PointHead& head, uint64_t bits, std::string& out) {
   append_exemplars(head.exemplars, otlp::number_point::kExemplars, out);
   out.append(head.attributes);
   if (bits == kStaleNan) {
-    append_varint(out, otlp::number_point::kFlags, kNoRecordedValue);
+    append_varint(out, otlp::number_point::kFlags, otlp::point::kNoRecordedValue);
   }
 }
 
@@ -186,7 +177,7 @@ bool encode_histogram(const PointHead& head, RowGroup& group, std::string& out) 
   if (is_stale(group)) {
     append_times(head, out);
     out.append(head.attributes);
-    append_varint(out, otlp::histogram_point::kFlags, kNoRecordedValue);
+    append_varint(out, otlp::histogram_point::kFlags, otlp::point::kNoRecordedValue);
     return true;
   }
   const auto count = group.count ? count_of(*group.count) : std::nullopt;
@@ -242,7 +233,7 @@ bool encode_summary(const PointHead& head, RowGroup& group, std::string& out) {
   }
   out.append(head.attributes);
   if (ended) {
-    append_varint(out, otlp::summary_point::kFlags, kNoRecordedValue);
+    append_varint(out, otlp::summary_point::kFlags, otlp::point::kNoRecordedValue);
   }
   return true;
 }
@@ -257,7 +248,7 @@ const char* encode_native(const PointHead& head, const NativeHistogram& histogra
     append_times(head, out);
     out.append(head.attributes);
     append_varint(out, is_custom ? otlp::histogram_point::kFlags : otlp::exponential_point::kFlags,
-                  kNoRecordedValue);
+                  otlp::point::kNoRecordedValue);
     return nullptr;
   }
   uint64_t count = 0;

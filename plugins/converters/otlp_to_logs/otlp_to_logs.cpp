@@ -20,10 +20,6 @@ constexpr std::string_view kServiceName = "service_name";
 constexpr std::string_view kUnknownService = "unknown_service";
 constexpr uint8_t kMostSeverity = 24;
 
-bool is_set(std::string_view id) noexcept {
-  return std::ranges::any_of(id, [](char c) { return c != 0; });
-}
-
 size_t bytes_of(const std::vector<MetaPair>& pairs) noexcept {
   size_t bytes = 0;
   for (const MetaPair& pair : pairs) {
@@ -52,7 +48,6 @@ void OtlpToLogs::convert_resource(std::string_view message, Weight weight, Recei
                                   Next& next) {
   message_ = message;
   receipt_ = receipt;
-  left_ = weight;
   read_resource(message);
   const size_t of_resource = common_.size();
 
@@ -70,12 +65,12 @@ void OtlpToLogs::convert_resource(std::string_view message, Weight weight, Recei
     next.filtered(weight);
     return;
   }
-  if (metadata > kMostGrowth * weight.bytes + kFreeGrowth) {
+  if (metadata > otlp::most_growth(weight.bytes)) {
     next.refuse(weight, "metadata_multiplies",
                 "a resource whose attributes, repeated for each of its records, would fill memory");
     return;
   }
-  records_left_ = records;
+  share_ = {weight, records};
   otlp::for_each_field(message, otlp::resource_x::kScopes, [&](std::string_view scope) {
     common_.resize(of_resource);
     read_scope(scope);
@@ -207,11 +202,11 @@ void OtlpToLogs::add_record(std::string_view message) {
   if (flags != 0) {
     add_meta("flags", text_.of_number(flags));
   }
-  if (is_set(trace_id)) {
-    add_meta("trace_id", text_.of_id(trace_id));
+  if (const std::string_view id = text_.of_id(trace_id); !id.empty()) {
+    add_meta("trace_id", id);
   }
-  if (is_set(span_id)) {
-    add_meta("span_id", text_.of_id(span_id));
+  if (const std::string_view id = text_.of_id(span_id); !id.empty()) {
+    add_meta("span_id", id);
   }
   if (!event.empty()) {
     add_meta("event_name", event);
@@ -224,11 +219,7 @@ void OtlpToLogs::add_record(std::string_view message) {
   bodies_.push_back(padded(text_.of(body), message_));
   severities_.push_back(severity <= kMostSeverity ? static_cast<Severity>(severity)
                                                   : Severity::unset);
-  // Each record weighs its share; the last one what is left.
-  Weight share{1, left_.bytes / records_left_};
-  share = records_left_ == 1 ? left_ : Weight{std::min<uint64_t>(1, left_.records), share.bytes};
-  left_ -= share;
-  --records_left_;
+  const Weight share = share_.take();
   source_records_.push_back(static_cast<uint32_t>(share.records));
   source_bytes_.push_back(static_cast<uint32_t>(share.bytes));
 }

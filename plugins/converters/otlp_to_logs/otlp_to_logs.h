@@ -12,6 +12,7 @@
 #include "tailrace/log_batch.h"
 #include "tailrace/otlp_batch.h"
 
+#include "plugins/common/otlp/resource_share.h"
 #include "plugins/common/otlp/value_text.h"
 #include "plugins/converters/otlp_to_logs/otlp_to_logs_config.h"
 
@@ -24,17 +25,14 @@ namespace tailrace::converters::otlp_to_logs {
 /// Time:     time_unix_nano, else observed_time_unix_nano; else that of the conversion, as Loki
 /// does
 ///           it (the one case in which a repeat is not the same).
-/// Memory:   each record gets the resource's metadata once more. A resource that would become more
-///           than kMostGrowth times as large (and kFreeGrowth) is refused: that is no log but an
-///           attack on our memory. What repeats compresses to a twentieth, so that the credit of
-///           `growth` holds for what is let through.
+/// Memory:   each record gets the resource's metadata once more; a resource that would become
+/// larger
+///           than most_growth() is refused.
 /// Lifetime: bodies are views of the message, except at its very end, where a copy has the padding.
 /// Source:   Loki pkg/loghttp/push/otlp.go; wire-facts section 2.
 class OtlpToLogs final : public Converter {
  public:
   static constexpr uint32_t kChunk = 256;
-  static constexpr uint64_t kMostGrowth = 64;
-  static constexpr uint64_t kFreeGrowth = 1 << 20;
 
   OtlpToLogs(std::shared_ptr<const OtlpToLogsConfig> config, ConverterContext& context);
   void convert(const Batch& batch, Next& next) noexcept override;
@@ -64,8 +62,7 @@ class OtlpToLogs final : public Converter {
   std::vector<MetaPair> common_;  // the resource's metadata, then the scope's
   std::string_view message_;
   Receipt* receipt_ = nullptr;
-  Weight left_;  // not given to a record yet
-  uint64_t records_left_ = 0;
+  common::otlp::ResourceShare share_;
 
   // The batch that is being filled.
   std::vector<MetaPair>* pairs_ = nullptr;  // common_ or own_

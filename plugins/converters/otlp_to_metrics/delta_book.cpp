@@ -63,7 +63,7 @@ void add_buckets(Buckets& to, const Buckets& from) {
   }
 }
 
-void add_totals(Point& to, const Point& from) {
+void add_totals(PointValues& to, const PointValues& from) {
   to.count += from.count;
   if (to.sum && from.sum) {
     *to.sum += *from.sum;
@@ -73,7 +73,7 @@ void add_totals(Point& to, const Point& from) {
 }
 
 /// False when the two have other buckets: then there is nothing to add to.
-bool add_histogram(Point& to, const Point& from) {
+bool add_histogram(PointValues& to, const PointValues& from) {
   if (to.bounds != from.bounds || to.counts.size() != from.counts.size()) {
     return false;
   }
@@ -85,12 +85,12 @@ bool add_histogram(Point& to, const Point& from) {
 }
 
 /// The same when the sum would have more than `most` buckets.
-bool add_exponential(Point& to, Point from, size_t most) {
+bool add_exponential(PointValues& to, PointValues from, size_t most) {
   if (to.zero_threshold != from.zero_threshold) {
     return false;
   }
   const int64_t scale = std::min(to.scale, from.scale);
-  for (Point* point : {&to, &from}) {
+  for (PointValues* point : {&to, &from}) {
     scale_down(point->positive, point->scale - scale);
     scale_down(point->negative, point->scale - scale);
     point->scale = scale;
@@ -106,29 +106,11 @@ bool add_exponential(Point& to, Point from, size_t most) {
   return true;
 }
 
-/// The values of a point and nothing that points elsewhere.
-Point values_of(const Point& point) {
-  Point copy;
-  copy.start = point.start != 0 ? point.start : point.time;
-  copy.time = point.time;
-  copy.value = point.value;
-  copy.count = point.count;
-  copy.sum = point.sum;
-  copy.counts = point.counts;
-  copy.bounds = point.bounds;
-  copy.scale = point.scale;
-  copy.zero_count = point.zero_count;
-  copy.zero_threshold = point.zero_threshold;
-  copy.positive = point.positive;
-  copy.negative = point.negative;
-  return copy;
-}
-
-void set_values(Point& point, const Point& sum) {
-  Point values = values_of(sum);
-  values.attributes = std::move(point.attributes);
-  values.exemplars = std::move(point.exemplars);
-  point = std::move(values);
+/// Where a sum begins that has this point only.
+PointValues begun_by(const Point& point) {
+  PointValues values = point;
+  values.start = point.start != 0 ? point.start : point.time;
+  return values;
 }
 
 }  // namespace
@@ -150,13 +132,13 @@ const char* DeltaBook::add(std::string_view series, Kind kind, Point& point) {
     if (bytes_ + size > limit_) {
       return "delta_memory_full";
     }
-    const auto made = sums_.emplace(series, Sum{values_of(point), clock_.monotonic_ns()}).first;
+    static_cast<PointValues&>(point) = begun_by(point);
+    sums_.emplace(series, Sum{point, clock_.monotonic_ns()});
     bytes_ += size;
-    set_values(point, made->second.so_far);
     return nullptr;
   }
   Sum& sum = found->second;
-  Point& so_far = sum.so_far;
+  PointValues& so_far = sum.so_far;
   if (point.time <= so_far.time) {
     return "delta_out_of_order";
   }
@@ -172,16 +154,16 @@ const char* DeltaBook::add(std::string_view series, Kind kind, Point& point) {
     added = add_histogram(so_far, point);
   } else {
     const size_t room = (limit_ - others - size_of(series, {})) / sizeof(uint64_t);
-    added = add_exponential(so_far, values_of(point), std::min(room, kMostBuckets));
+    added = add_exponential(so_far, point, std::min(room, kMostBuckets));
   }
   if (added) {
     so_far.time = point.time;
   } else {
-    so_far = values_of(point);  // begins again
+    so_far = begun_by(point);  // again
   }
   bytes_ += size_of(series, so_far);
   sum.seen_ns = clock_.monotonic_ns();
-  set_values(point, so_far);
+  static_cast<PointValues&>(point) = so_far;
   return nullptr;
 }
 
@@ -198,11 +180,11 @@ void DeltaBook::forget_idle() {
   });
 }
 
-size_t DeltaBook::size_of(std::string_view series, const Point& point) noexcept {
+size_t DeltaBook::size_of(std::string_view series, const PointValues& values) noexcept {
   constexpr size_t kNode = 64;
   return kNode + series.size() + sizeof(Sum) +
-         sizeof(uint64_t) * (point.counts.size() + point.bounds.size() +
-                             point.positive.counts.size() + point.negative.counts.size());
+         sizeof(uint64_t) * (values.counts.size() + values.bounds.size() +
+                             values.positive.counts.size() + values.negative.counts.size());
 }
 
 }  // namespace tailrace::converters::otlp_to_metrics

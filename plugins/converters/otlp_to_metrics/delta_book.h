@@ -32,11 +32,11 @@ class DeltaBook {
 
  private:
   struct Sum {
-    Point so_far;
+    PointValues so_far;
     int64_t seen_ns = 0;
   };
   void forget_idle();
-  static size_t size_of(std::string_view series, const Point& point) noexcept;
+  static size_t size_of(std::string_view series, const PointValues& values) noexcept;
 
   const size_t limit_;
   const Clock& clock_;

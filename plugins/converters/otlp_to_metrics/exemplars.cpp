@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 #include <vector>
 
 #include "codec/proto_reader.h"
@@ -21,10 +20,6 @@ constexpr size_t kMostCharacters = 128;
 size_t characters(std::string_view text) noexcept {
   return static_cast<size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
-}
-
-bool is_set(std::string_view id) noexcept {
-  return std::ranges::any_of(id, [](char c) { return c != 0; });
 }
 
 }  // namespace
@@ -71,11 +66,12 @@ std::optional<ExemplarRow> read_exemplar(std::string_view message, Arena& arena)
   }
   std::vector<Label> labels;
   size_t length = 0;
-  for (const auto& [name, id] : {std::pair("trace_id", trace_id), std::pair("span_id", span_id)}) {
-    if (is_set(id)) {
-      std::erase_if(attributes, [name](const Label& attribute) { return attribute.name == name; });
-      labels.push_back({name, text.of_id(id)});
-      length += characters(name) + characters(labels.back().value);
+  for (const Label& id :
+       {Label{"trace_id", text.of_id(trace_id)}, Label{"span_id", text.of_id(span_id)}}) {
+    if (!id.value.empty()) {
+      std::erase_if(attributes, [&](const Label& attribute) { return attribute.name == id.name; });
+      labels.push_back(id);
+      length += characters(id.name) + characters(id.value);
     }
   }
   for (const Label& attribute : attributes) {

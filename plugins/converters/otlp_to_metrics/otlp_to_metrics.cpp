@@ -93,7 +93,7 @@ void OtlpToMetrics::convert(const Batch& batch, Next& next) noexcept {
 void OtlpToMetrics::convert_resource(std::string_view message, const Weight& weight, Next& next) {
   uint64_t earliest = std::numeric_limits<uint64_t>::max();
   uint64_t latest = 0;
-  points_left_ = 0;
+  uint64_t points = 0;
   const auto each_metric = [message](const auto& call) {
     otlp::for_each_field(message, otlp::resource_x::kScopes, [&](std::string_view scope) {
       otlp::for_each_field(scope, otlp::scope_x::kRecords,
@@ -102,19 +102,19 @@ void OtlpToMetrics::convert_resource(std::string_view message, const Weight& wei
   };
   each_metric([&](std::string_view, const MetricHead& metric) {
     for_each_point(metric, [&](std::string_view point) {
-      ++points_left_;
+      ++points;
       const uint64_t time = time_of_point(point);
       earliest = time != 0 ? std::min(earliest, time) : earliest;
       latest = std::max(latest, time);
     });
   });
-  if (points_left_ == 0) {
+  if (points == 0) {
     next.filtered(weight);
     return;
   }
-  left_ = weight;
+  share_ = {weight, points};
   took_any_ = false;
-  most_label_bytes_ = rows_.label_bytes() + kMostGrowth * weight.bytes + kFreeGrowth;
+  most_label_bytes_ = rows_.label_bytes() + otlp::most_growth(weight.bytes);
   series_labels_.begin_resource(message);
   std::string_view scope_in_work;
   each_metric([&](std::string_view scope, const MetricHead& metric) {
@@ -140,7 +140,7 @@ void OtlpToMetrics::convert_metric(const MetricHead& metric, Next& next) {
   const char* const complaint = complaint_of(metric);
   family_ = nullptr;
   for_each_point(metric, [&](std::string_view message) {
-    const Weight share = take_share();
+    const Weight share = share_.take();
     const char* const why = complaint != nullptr ? complaint : add_point(metric, message);
     if (why == nullptr) {
       rows_.add_weight(share);
@@ -207,6 +207,7 @@ const char* OtlpToMetrics::add_point(const MetricHead& metric, std::string_view 
       return why;
     }
   }
+  rows_.make_room(row_count(metric));
   exemplars_.clear();
   exemplars_done_ = 0;
   switch (metric.kind) {
@@ -275,7 +276,7 @@ void OtlpToMetrics::add_summary() {
 }
 
 const char* OtlpToMetrics::add_custom_buckets() {
-  rows_.room_for_row();
+  rows_.make_room(1);
   NativeHistogram histogram;
   if (const char* why = explicit_to_native(point_, rows_.arena(), histogram)) {
     return why;
@@ -285,7 +286,7 @@ const char* OtlpToMetrics::add_custom_buckets() {
 }
 
 void OtlpToMetrics::add_exponential() {
-  rows_.room_for_row();
+  rows_.make_room(1);
   NativeHistogram histogram;
   exponential_to_native(point_, rows_.arena(), histogram);
   add_native(histogram);
@@ -316,7 +317,7 @@ void OtlpToMetrics::add_target_info(uint64_t earliest, uint64_t latest) {
 }
 
 const MetricSeries& OtlpToMetrics::add_sample(std::string_view suffix, double value) {
-  rows_.room_for_row();
+  rows_.make_room(1);
   name_.assign(family_->name).append(suffix);
   labels_.set(kNameLabel, name_);
   const MetricSeries& series = rows_.add_series(labels_.labels(), family_);
@@ -357,16 +358,6 @@ std::string_view OtlpToMetrics::number(double value) {
   const auto done =
       std::to_chars(room.data(), room.data() + room.size(), value, std::chars_format::fixed);
   return texts_.copy({room.data(), static_cast<size_t>(done.ptr - room.data())});
-}
-
-Weight OtlpToMetrics::take_share() noexcept {
-  Weight share{std::min<uint64_t>(1, left_.records), left_.bytes / points_left_};
-  if (points_left_ == 1) {
-    share = left_;
-  }
-  left_ -= share;
-  --points_left_;
-  return share;
 }
 
 namespace {

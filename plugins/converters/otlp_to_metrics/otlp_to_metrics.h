@@ -11,6 +11,7 @@
 #include "tailrace/metric_batch.h"
 #include "tailrace/otlp_batch.h"
 
+#include "plugins/common/otlp/resource_share.h"
 #include "plugins/common/prom/label_builder.h"
 #include "plugins/converters/otlp_to_metrics/delta_book.h"
 #include "plugins/converters/otlp_to_metrics/otlp_to_metrics_config.h"
@@ -24,16 +25,11 @@ namespace tailrace::converters::otlp_to_metrics {
 ///
 /// Weight: a data point is one record, however many rows it becomes; target_info is none.
 /// Memory: each row has all labels of its point. Points of a resource whose labels would become
-///         more than kMostGrowth times as large as it is (and kFreeGrowth) are refused: that is no
-///         metric but an attack on our memory. What repeats compresses to a twentieth, so that the
-///         credit of `growth` holds for what is let through.
+///         larger than most_growth() are refused.
 /// Source: Prometheus storage/remote/otlptranslator; OpenTelemetry specification, "Prometheus and
 ///         OpenMetrics Compatibility".
 class OtlpToMetrics final : public Converter {
  public:
-  static constexpr uint64_t kMostGrowth = 64;
-  static constexpr uint64_t kFreeGrowth = 1 << 20;
-
   OtlpToMetrics(std::shared_ptr<const OtlpToMetricsConfig> config, ConverterContext& context);
   void convert(const Batch& batch, Next& next) noexcept override;
 
@@ -57,8 +53,6 @@ class OtlpToMetrics final : public Converter {
   /// Those up to this value that have no series yet.
   void add_exemplars(const MetricSeries& series, double up_to);
   std::string_view number(double value);
-  /// What the next point of the resource weighs; the last one has what is left.
-  Weight take_share() noexcept;
 
   const std::shared_ptr<const OtlpToMetricsConfig> config_;
   SeriesLabels series_labels_;
@@ -66,8 +60,7 @@ class OtlpToMetrics final : public Converter {
   DeltaBook deltas_;
 
   // Of the resource in work.
-  Weight left_;
-  uint64_t points_left_ = 0;
+  common::otlp::ResourceShare share_;
   uint64_t most_label_bytes_ = 0;
   bool took_any_ = false;
 

@@ -15,17 +15,9 @@ using codec::ProtoReader;
 
 namespace {
 
-constexpr uint64_t kNoRecordedValue = 1;
-
-// All kinds of points have time and start in the same fields.
-static_assert(otlp::number_point::kTime == otlp::histogram_point::kTime &&
-              otlp::number_point::kTime == otlp::exponential_point::kTime &&
-              otlp::number_point::kTime == otlp::summary_point::kTime);
-static_assert(otlp::number_point::kStartTime == otlp::histogram_point::kStartTime &&
-              otlp::number_point::kStartTime == otlp::exponential_point::kStartTime &&
-              otlp::number_point::kStartTime == otlp::summary_point::kStartTime);
-constexpr uint32_t kStartTime = otlp::number_point::kStartTime;
-constexpr uint32_t kTime = otlp::number_point::kTime;
+bool is_end(uint64_t flags) noexcept {
+  return (flags & otlp::point::kNoRecordedValue) != 0;
+}
 
 double real(ProtoReader& reader) noexcept {
   return std::bit_cast<double>(reader.fixed64());
@@ -86,7 +78,7 @@ void read_number(ProtoReader& reader, Point& point) {
       point.attributes.push_back(reader.bytes());
       break;
     case otlp::number_point::kFlags:
-      point.is_stale = (reader.varint() & kNoRecordedValue) != 0;
+      point.is_stale = is_end(reader.varint());
       break;
     default:
       reader.skip();
@@ -114,7 +106,7 @@ void read_histogram(ProtoReader& reader, Point& point) {
       point.attributes.push_back(reader.bytes());
       break;
     case otlp::histogram_point::kFlags:
-      point.is_stale = (reader.varint() & kNoRecordedValue) != 0;
+      point.is_stale = is_end(reader.varint());
       break;
     default:
       reader.skip();
@@ -163,7 +155,7 @@ void read_exponential(ProtoReader& reader, Point& point) {
       read_buckets(reader.bytes(), point.negative);
       break;
     case otlp::exponential_point::kFlags:
-      point.is_stale = (reader.varint() & kNoRecordedValue) != 0;
+      point.is_stale = is_end(reader.varint());
       break;
     case otlp::exponential_point::kExemplars:
       point.exemplars.push_back(reader.bytes());
@@ -206,7 +198,7 @@ void read_summary(ProtoReader& reader, Point& point) {
       point.attributes.push_back(reader.bytes());
       break;
     case otlp::summary_point::kFlags:
-      point.is_stale = (reader.varint() & kNoRecordedValue) != 0;
+      point.is_stale = is_end(reader.varint());
       break;
     default:
       reader.skip();
@@ -261,9 +253,9 @@ void read_point(Kind kind, std::string_view message, Point& point) {
   clear(point);
   ProtoReader reader(message);
   while (reader.next()) {
-    if (reader.field() == kTime) {
+    if (reader.field() == otlp::point::kTime) {
       point.time = reader.fixed64();
-    } else if (reader.field() == kStartTime) {
+    } else if (reader.field() == otlp::point::kStartTime) {
       point.start = reader.fixed64();
     } else if (kind == Kind::gauge || kind == Kind::sum) {
       read_number(reader, point);
@@ -281,7 +273,7 @@ uint64_t time_of_point(std::string_view message) noexcept {
   uint64_t time = 0;
   ProtoReader reader(message);
   while (reader.next()) {
-    if (reader.field() == kTime) {
+    if (reader.field() == otlp::point::kTime) {
       time = reader.fixed64();
     } else {
       reader.skip();

@@ -35,14 +35,12 @@ struct Buckets {
   std::vector<uint64_t> counts;
 };
 
-/// A data point of any kind; which members count depends on it. Keep one and use it again.
-/// Lifetime: views of the message.
-struct Point {
+/// The numbers of a data point of any kind; which members count depends on it.
+struct PointValues {
   uint64_t start = 0;  ///< ns since the Unix epoch, like time.
   uint64_t time = 0;
-  bool is_stale = false;  ///< The flag "no recorded value".
-  double value = 0;       ///< Of gauges and sums.
-  uint64_t count = 0;     ///< Of histograms and summaries.
+  double value = 0;    ///< Of gauges and sums.
+  uint64_t count = 0;  ///< Of histograms and summaries.
   std::optional<double> sum;
   std::vector<uint64_t> counts;  ///< Of a histogram's buckets, not cumulative.
   std::vector<double> bounds;    ///< Their upper bounds; the last bucket has none.
@@ -51,6 +49,12 @@ struct Point {
   double zero_threshold = 0;
   Buckets positive;
   Buckets negative;
+};
+
+/// A data point. Keep one and use it again.
+/// Lifetime: views of the message.
+struct Point : PointValues {
+  bool is_stale = false;  ///< The flag "no recorded value".
   std::vector<std::pair<double, double>> quantiles;
   std::vector<std::string_view> attributes;  ///< KeyValue messages.
   std::vector<std::string_view> exemplars;   ///< Exemplar messages.

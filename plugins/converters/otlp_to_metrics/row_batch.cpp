@@ -33,43 +33,24 @@ const MetricSeries& RowBatch::add_series(std::span<const Label> labels,
   return series;
 }
 
-void RowBatch::add_row(const MetricSeries& series, int64_t time_ms, uint64_t bits,
-                       int64_t created_ms) {
-  rows_.push_back(&series);
-  times_.push_back(time_ms);
-  values_.push_back(bits);
-  created_.push_back(created_ms);
-}
-
 void RowBatch::add_histogram(const MetricSeries& series, int64_t time_ms, int64_t created_ms,
                              const NativeHistogram& histogram) {
   const auto* const copy = new (arena_.allocate(sizeof(NativeHistogram), alignof(NativeHistogram)))
       NativeHistogram(histogram);
-  histograms_.push_back({&series, time_ms, created_ms, copy});
+  rows_.add(HistogramRow{&series, time_ms, created_ms, copy});
 }
 
 void RowBatch::flush() {
-  if (!rows_.empty() || !histograms_.empty()) {
+  if (rows_.records() > 0) {
     MetricBatch batch;
+    rows_.show_in(batch);
     batch.receipt = receipt_;
-    batch.size = static_cast<uint32_t>(rows_.size());
-    batch.series = rows_.data();
-    batch.timestamps = times_.data();
-    batch.values = values_.data();
-    batch.created = created_.data();
-    batch.histograms = histograms_;
-    batch.exemplars = exemplars_;
     batch.source_bytes = weight_.bytes;
     batch.source_records = weight_.records;
     next_->push(batch);
   }
   series_.clear();
   rows_.clear();
-  times_.clear();
-  values_.clear();
-  created_.clear();
-  histograms_.clear();
-  exemplars_.clear();
   weight_ = {};
   arena_.reset();
   if (families_.size() > 1) {

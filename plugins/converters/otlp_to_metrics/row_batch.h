@@ -11,11 +11,15 @@
 #include "tailrace/metric_batch.h"
 #include "tailrace/processor.h"
 
+#include "plugins/common/prom/metric_rows.h"
+
 namespace tailrace::converters::otlp_to_metrics {
 
 /// Collects rows and hands them on as MetricBatches.
 ///
-/// Shape:    a batch has kMostRows rows at most; whoever adds rows asks room_for_row() first.
+/// Shape:    a batch has kMostRows rows at most; whoever adds rows asks for room first: for those
+/// of
+///           a point, so that they come in one batch, and for each row, in case they are too many.
 /// Lifetime: series, labels and what is put into arena() live until the next batch is handed on,
 ///           families too, and the last one until another one is added.
 class RowBatch {
@@ -33,18 +37,20 @@ class RowBatch {
   const MetricFamily& add_family(MetricFamily family) {
     return families_.emplace_back(std::move(family));
   }
-  /// Hands the batch on when it is full. Not to be called between what belongs together.
-  void room_for_row() {
-    if (series_.size() == kMostRows) {
+  /// Hands the batch on when it has no room for so many rows.
+  void make_room(size_t rows) {
+    if (series_.size() + rows > kMostRows && !series_.empty()) {
       flush();
     }
   }
   /// A series with these labels; for the next row. `labels` are copied.
   const MetricSeries& add_series(std::span<const Label> labels, const MetricFamily* family);
-  void add_row(const MetricSeries& series, int64_t time_ms, uint64_t bits, int64_t created_ms);
+  void add_row(const MetricSeries& series, int64_t time_ms, uint64_t bits, int64_t created_ms) {
+    rows_.add_sample(series, time_ms, bits, created_ms);
+  }
   void add_histogram(const MetricSeries& series, int64_t time_ms, int64_t created_ms,
                      const NativeHistogram& histogram);
-  void add_exemplar(const ExemplarRow& exemplar) { exemplars_.push_back(exemplar); }
+  void add_exemplar(const ExemplarRow& exemplar) { rows_.add(exemplar); }
   /// The rows that were added last stand for this much.
   void add_weight(const Weight& weight) { weight_ += weight; }
   /// Bytes of all labels since begin_unit().
@@ -58,12 +64,7 @@ class RowBatch {
   Next* next_ = nullptr;
   std::deque<MetricFamily> families_;
   std::vector<MetricSeries> series_;  // never more than it has room for: rows point into it
-  std::vector<const MetricSeries*> rows_;
-  std::vector<int64_t> times_;
-  std::vector<uint64_t> values_;
-  std::vector<int64_t> created_;
-  std::vector<HistogramRow> histograms_;
-  std::vector<ExemplarRow> exemplars_;
+  common::prom::MetricRows rows_;
   Weight weight_;
   uint64_t label_bytes_ = 0;
 };

@@ -114,28 +114,19 @@ void BatchFiller::add(const DecodedSeries& series, const FamilyBook& families,
   made.hash = series_hash(made.encoded_labels);
   made.family = family_of(series, families);
   for (const auto& sample : series.samples) {
-    row_series_.push_back(&made);
-    timestamps_.push_back(sample.timestamp);
-    values_.push_back(sample.value);
-    created_.push_back(sample.created);
+    rows_.add_sample(made, sample.timestamp, sample.value, sample.created);
   }
   for (const auto& histogram : series.histograms) {
-    histograms_.push_back({&made, histogram.timestamp, histogram.created, &histogram.histogram});
+    rows_.add(HistogramRow{&made, histogram.timestamp, histogram.created, &histogram.histogram});
   }
   for (const auto& exemplar : series.exemplars) {
-    exemplars_.push_back({&made, exemplar.labels, exemplar.value, exemplar.timestamp});
+    rows_.add(ExemplarRow{&made, exemplar.labels, exemplar.value, exemplar.timestamp});
   }
 }
 
 MetricBatch BatchFiller::batch() {
   MetricBatch batch;
-  batch.size = static_cast<uint32_t>(values_.size());
-  batch.series = row_series_.data();
-  batch.timestamps = timestamps_.data();
-  batch.values = values_.data();
-  batch.created = created_.data();
-  batch.histograms = histograms_;
-  batch.exemplars = exemplars_;
+  rows_.show_in(batch);
   return batch;
 }
 
@@ -144,22 +135,12 @@ void BatchFiller::clear() {
   own_families_.clear();
   last_metric_ = {};
   last_family_ = nullptr;
-  row_series_.clear();
-  timestamps_.clear();
-  values_.clear();
-  created_.clear();
-  histograms_.clear();
-  exemplars_.clear();
+  rows_.clear();
 }
 
 void BatchFiller::release() {
   clear();
-  row_series_ = {};
-  timestamps_ = {};
-  values_ = {};
-  created_ = {};
-  histograms_ = {};
-  exemplars_ = {};
+  rows_ = {};
 }
 
 }  // namespace tailrace::inputs::prometheus_remote_write

@@ -10,6 +10,7 @@
 
 #include "tailrace/metric_batch.h"
 
+#include "plugins/common/prom/metric_rows.h"
 #include "plugins/common/prom/write_reader.h"
 
 namespace tailrace::inputs::prometheus_remote_write {
@@ -44,10 +45,8 @@ class BatchFiller {
   void add(const common::prom::DecodedSeries& series, const FamilyBook& families,
            std::string_view tenant_label, std::string_view tenant, Arena& arena);
   /// Enough for one batch.
-  bool full() const noexcept { return values_.size() + histograms_.size() >= kRows; }
-  bool empty() const noexcept {
-    return values_.empty() && histograms_.empty() && exemplars_.empty();
-  }
+  bool full() const noexcept { return rows_.records() >= kRows; }
+  bool empty() const noexcept { return rows_.empty(); }
   /// Views of what was gathered.
   MetricBatch batch();
   void clear();
@@ -65,12 +64,7 @@ class BatchFiller {
   std::deque<MetricFamily> own_families_;  // of 2.0
   std::string_view last_metric_;
   const MetricFamily* last_family_ = nullptr;
-  std::vector<const MetricSeries*> row_series_;
-  std::vector<int64_t> timestamps_;
-  std::vector<uint64_t> values_;
-  std::vector<int64_t> created_;
-  std::vector<HistogramRow> histograms_;
-  std::vector<ExemplarRow> exemplars_;
+  common::prom::MetricRows rows_;
   std::vector<Label> labels_;
 };
 

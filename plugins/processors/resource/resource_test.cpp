@@ -161,11 +161,5 @@ TEST_CASE("resource: keeps the component contract") {
            use(made.batch());
          }});
   }
-  harness.check_processor(samples, [](const Batch& batch) {
-    std::string text;
-    for (uint32_t i = 0; i < otlp_cast(batch)->size; ++i) {
-      text.append(otlp_cast(batch)->resources[i]).append("\n");
-    }
-    return text;
-  });
+  harness.check_processor(samples, text_of_resources);
 }

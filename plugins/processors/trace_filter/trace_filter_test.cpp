@@ -207,11 +207,5 @@ TEST_CASE("trace_filter: keeps the component contract") {
               {resource_message("b", {scope_of("s", {span_of(255, "/healthz")})}), 1}});
          use(made.batch());
        }});
-  harness.check_processor(samples, [](const Batch& batch) {
-    std::string text;
-    for (uint32_t i = 0; i < otlp_cast(batch)->size; ++i) {
-      text.append(otlp_cast(batch)->resources[i]).append("\n");
-    }
-    return text;
-  });
+  harness.check_processor(samples, text_of_resources);
 }
