@@ -77,6 +77,7 @@ OtlpToMetrics::OtlpToMetrics(std::shared_ptr<const OtlpToMetricsConfig> config,
                              ConverterContext& context)
     : config_(std::move(config)),
       series_labels_(*config_),
+      cache_(config_->label_memory.bytes, context.lane().clock()),
       deltas_(config_->delta_memory.bytes, context.lane().clock()),
       texts_(4096) {}
 
@@ -84,6 +85,7 @@ void OtlpToMetrics::convert(const Batch& batch, Next& next) noexcept {
   const OtlpBatch* metrics = otlp_cast(batch);
   TR_ASSERT(metrics != nullptr);
   rows_.begin_unit(batch.receipt, next);
+  cache_.begin_unit();
   for (uint32_t i = 0; i < metrics->size; ++i) {
     convert_resource(metrics->resources[i], metrics->resource_weight(i), next);
   }
@@ -116,11 +118,22 @@ void OtlpToMetrics::convert_resource(std::string_view message, const Weight& wei
   took_any_ = false;
   most_label_bytes_ = rows_.label_bytes() + otlp::most_growth(weight.bytes);
   series_labels_.begin_resource(message);
+  context_.clear();
+  otlp::for_each_field(message, otlp::resource_x::kResource,
+                       [this](std::string_view resource) { context_.append(resource); });
+  const size_t of_resource = context_.size();
+  context_.append(reinterpret_cast<const char*>(&of_resource), sizeof of_resource);
+  cache_.begin_context(context_);
   std::string_view scope_in_work;
   each_metric([&](std::string_view scope, const MetricHead& metric) {
     if (scope.data() != scope_in_work.data()) {
       scope_in_work = scope;
       series_labels_.begin_scope(scope);
+      if (config_->promote_scope_metadata) {
+        context_.resize(of_resource + sizeof of_resource);
+        series_labels_.append_scope(context_);
+        cache_.begin_context(context_);
+      }
     }
     convert_metric(metric, next);
   });
@@ -193,21 +206,74 @@ const char* OtlpToMetrics::add_point(const MetricHead& metric, std::string_view 
     }
   }
   texts_.reset();
-  if (!series_labels_.make(point_.attributes, texts_, labels_)) {
-    return "attribute_name";
+  const size_t most_rows = row_count(metric);
+  const bool is_delta = metric.has_temporality() && metric.temporality == Temporality::delta;
+  const bool may_be_known = !is_delta && most_rows <= RowBatch::kMostRows;
+  known_ = nullptr;
+  next_known_ = 0;
+  if (may_be_known) {
+    make_key(metric);
+    known_ = cache_.find(key_);
   }
-  labels_.set(kNameLabel, family_->name);
-  const size_t row_bytes = common::prom::encoded_labels_size(labels_.labels()) + kRowOverhead;
-  if (rows_.label_bytes() + row_count(metric) * row_bytes > most_label_bytes_) {
+  if (known_ == nullptr) {
+    if (const char* why = make_labels(metric)) {
+      return why;
+    }
+  } else if (rows_.label_bytes() + known_->text.size() > most_label_bytes_) {
     return "labels_multiply";
   }
-  if (metric.has_temporality() && metric.temporality == Temporality::delta) {
+  if (is_delta) {
     common::prom::encode_labels(key_, labels_.labels());
     if (const char* why = deltas_.add(key_, metric.kind, point_)) {
       return why;
     }
   }
-  rows_.make_room(row_count(metric));
+  rows_.make_room(most_rows);
+  const size_t before = rows_.series_count();
+  if (const char* why = add_rows(metric)) {
+    return why;
+  }
+  if (may_be_known && known_ == nullptr) {
+    cache_.learn(key_, rows_.last_series(rows_.series_count() - before));
+  }
+  return nullptr;
+}
+
+const char* OtlpToMetrics::make_labels(const MetricHead& metric) {
+  if (!series_labels_.make(point_.attributes, texts_, labels_)) {
+    return "attribute_name";
+  }
+  labels_.set(kNameLabel, family_->name);
+  const size_t row_bytes = common::prom::encoded_labels_size(labels_.labels()) + kRowOverhead;
+  const bool multiplies = rows_.label_bytes() + row_count(metric) * row_bytes > most_label_bytes_;
+  return multiplies ? "labels_multiply" : nullptr;
+}
+
+void OtlpToMetrics::make_key(const MetricHead& metric) {
+  key_.clear();
+  const auto append = [this](const auto& value) {
+    key_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  append(metric.kind);
+  append(point_.sum.has_value());
+  append(family_->name.size());
+  key_.append(family_->name);
+  append(point_.counts.size());
+  append(point_.bounds.size());
+  for (const double bound : point_.bounds) {
+    append(bound);
+  }
+  append(point_.quantiles.size());
+  for (const auto& [quantile, value] : point_.quantiles) {
+    append(quantile);
+  }
+  for (const std::string_view attribute : point_.attributes) {
+    append(attribute.size());
+    key_.append(attribute);
+  }
+}
+
+const char* OtlpToMetrics::add_rows(const MetricHead& metric) {
   exemplars_.clear();
   exemplars_done_ = 0;
   switch (metric.kind) {
@@ -259,10 +325,10 @@ void OtlpToMetrics::add_histogram() {
     if (point_.bounds[i] == kInfinity) {
       continue;  // the last bucket has that name
     }
-    labels_.set("le", number(point_.bounds[i]));
+    set_bound("le", point_.bounds[i]);
     add_exemplars(add_sample("_bucket", static_cast<double>(so_far)), point_.bounds[i]);
   }
-  labels_.set("le", "+Inf");
+  set_bound("le", kInfinity);
   add_exemplars(add_sample("_bucket", static_cast<double>(point_.count)), kInfinity);
 }
 
@@ -270,7 +336,7 @@ void OtlpToMetrics::add_summary() {
   add_sample("_sum", point_.sum.value_or(0));
   add_sample("_count", static_cast<double>(point_.count));
   for (const auto& [quantile, value] : point_.quantiles) {
-    labels_.set("quantile", number(quantile));
+    set_bound("quantile", quantile);
     add_sample("", value);
   }
 }
@@ -293,7 +359,7 @@ void OtlpToMetrics::add_exponential() {
 }
 
 void OtlpToMetrics::add_native(const NativeHistogram& histogram) {
-  const MetricSeries& series = rows_.add_series(labels_.labels(), family_);
+  const MetricSeries& series = add_series("");
   rows_.add_histogram(series, point_.time_ms(), point_.start_ms(), histogram);
   add_exemplars(series, kInfinity);
 }
@@ -303,6 +369,7 @@ void OtlpToMetrics::add_target_info(uint64_t earliest, uint64_t latest) {
   if (!series_labels_.make_target_info(texts_, labels_)) {
     return;
   }
+  known_ = nullptr;
   family_ = &rows_.add_family({"target_info", MetricType::gauge, "Target metadata", ""});
   point_.start = 0;
   point_.is_stale = false;
@@ -318,11 +385,26 @@ void OtlpToMetrics::add_target_info(uint64_t earliest, uint64_t latest) {
 
 const MetricSeries& OtlpToMetrics::add_sample(std::string_view suffix, double value) {
   rows_.make_room(1);
-  name_.assign(family_->name).append(suffix);
-  labels_.set(kNameLabel, name_);
-  const MetricSeries& series = rows_.add_series(labels_.labels(), family_);
+  const MetricSeries& series = add_series(suffix);
   rows_.add_row(series, point_.time_ms(), bits_of(value, point_.is_stale), point_.start_ms());
   return series;
+}
+
+const MetricSeries& OtlpToMetrics::add_series(std::string_view suffix) {
+  if (known_ != nullptr) {
+    TR_ASSERT(next_known_ < known_->rows.size());
+    const SeriesCache::Row& row = known_->rows[next_known_++];
+    return rows_.add_series(row.labels, row.hash, family_);
+  }
+  name_.assign(family_->name).append(suffix);
+  labels_.set(kNameLabel, name_);
+  return rows_.add_series(labels_.labels(), family_);
+}
+
+void OtlpToMetrics::set_bound(std::string_view label, double bound) {
+  if (known_ == nullptr) {
+    labels_.set(label, number(bound));
+  }
 }
 
 void OtlpToMetrics::sort_exemplars() {

@@ -17,6 +17,7 @@
 #include "plugins/converters/otlp_to_metrics/otlp_to_metrics_config.h"
 #include "plugins/converters/otlp_to_metrics/points.h"
 #include "plugins/converters/otlp_to_metrics/row_batch.h"
+#include "plugins/converters/otlp_to_metrics/series_cache.h"
 #include "plugins/converters/otlp_to_metrics/series_labels.h"
 
 namespace tailrace::converters::otlp_to_metrics {
@@ -40,6 +41,11 @@ class OtlpToMetrics final : public Converter {
   const char* complaint_of(const MetricHead& metric) const noexcept;
   /// Adds the rows of a point. Returns null, or why it has none.
   const char* add_point(const MetricHead& metric, std::string_view message);
+  /// Sets labels_ to those of point_, whose rows are not known. Returns null, or why it has none.
+  const char* make_labels(const MetricHead& metric);
+  const char* add_rows(const MetricHead& metric);
+  /// Sets key_ to all that decides on the labels of point_'s rows, beside its resource and scope.
+  void make_key(const MetricHead& metric);
   size_t row_count(const MetricHead& metric) const noexcept;
   void add_histogram();
   void add_summary();
@@ -47,8 +53,10 @@ class OtlpToMetrics final : public Converter {
   void add_exponential();
   void add_native(const NativeHistogram& histogram);
   void add_target_info(uint64_t earliest, uint64_t latest);
-  /// A row of point_ with labels_, whose name is that of the family and `suffix`.
+  /// A row of point_; its labels are labels_, its name that of the family and `suffix`.
   const MetricSeries& add_sample(std::string_view suffix, double value);
+  const MetricSeries& add_series(std::string_view suffix);
+  void set_bound(std::string_view label, double bound);
   void sort_exemplars();
   /// Those up to this value that have no series yet.
   void add_exemplars(const MetricSeries& series, double up_to);
@@ -57,6 +65,7 @@ class OtlpToMetrics final : public Converter {
   const std::shared_ptr<const OtlpToMetricsConfig> config_;
   SeriesLabels series_labels_;
   RowBatch rows_;
+  SeriesCache cache_;
   DeltaBook deltas_;
 
   // Of the resource in work.
@@ -69,8 +78,11 @@ class OtlpToMetrics final : public Converter {
   Point point_;
   Arena texts_;  // of its labels
   common::prom::LabelBuilder labels_;
+  const SeriesCache::Entry* known_ = nullptr;  // the point's rows, where they came before
+  size_t next_known_ = 0;
   std::string name_;
   std::string key_;
+  std::string context_;
   std::vector<std::pair<double, std::string_view>> exemplars_;  // by value
   size_t exemplars_done_ = 0;
   std::vector<ExemplarRow> of_series_;

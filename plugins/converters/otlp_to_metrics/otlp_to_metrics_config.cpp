@@ -49,6 +49,10 @@ const Schema& otlp_to_metrics_schema() {
       option("delta_memory", &Config::delta_memory,
              "Most memory for accumulated series, on each lane.")
           .range("64KiB", "4GiB"),
+      option("label_memory", &Config::label_memory,
+             "Most memory for labels of series that came before, on each lane: they are not made "
+             "once more.")
+          .range("0B", "4GiB"),
   });
   return schema;
 }

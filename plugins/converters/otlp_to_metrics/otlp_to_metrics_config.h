@@ -22,6 +22,7 @@ struct OtlpToMetricsConfig {
   bool target_info = true;
   DeltaMode delta = DeltaMode::refuse;
   ByteSize delta_memory{8 << 20};
+  ByteSize label_memory{4 << 20};
 
   void validate(const ConfigValue& at, ConfigContext& context) const;
 };

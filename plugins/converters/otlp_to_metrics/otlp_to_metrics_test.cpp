@@ -133,7 +133,7 @@ std::string packed(std::initializer_list<uint64_t> values) {
   }
   return bytes;
 }
-std::string packed_real(std::initializer_list<double> values) {
+std::string packed_real(const std::vector<double>& values) {
   std::string bytes;
   for (const double value : values) {
     bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -398,6 +398,58 @@ TEST_CASE("otlp_to_metrics: a NaN keeps its bits") {
     bench.run(made.batch(),
               [&](Batch& batch) { found = batch_cast<MetricBatch>(batch)->values[0]; });
     CHECK(found == bits);
+  }
+}
+
+TEST_CASE("otlp_to_metrics: series that came before are the same again, whatever else is") {
+  const auto of_service = [](const char* service, std::string_view scope,
+                             std::initializer_list<Proto> metrics) {
+    return Proto()
+        .message(resource_x::kResource,
+                 Proto().message(resource::kAttributes,
+                                 attribute("service.name", string_value(service))))
+        .message(resource_x::kScopes, scope_of(scope, metrics));
+  };
+  const auto histogram = [](std::initializer_list<double> bounds, bool has_sum) {
+    std::string counts;
+    for (size_t i = 0; i <= bounds.size(); ++i) {
+      counts += packed({1});
+    }
+    Proto point = Proto()
+                      .fixed64(histogram_point::kTime, kSecond)
+                      .fixed64(histogram_point::kCount, bounds.size() + 1)
+                      .text(histogram_point::kBucketCounts, counts)
+                      .text(histogram_point::kExplicitBounds, packed_real(bounds));
+    return has_sum ? point.real(histogram_point::kSum, 1) : point;
+  };
+  const auto number = [](const char* value) {
+    return number_at(kSecond, 1)
+        .message(number_point::kAttributes, attribute("a", string_value(value)));
+  };
+  std::vector<Proto> resources;
+  for (const char* const service : {"one", "two"}) {
+    for (const char* const scope : {"s", "t"}) {
+      resources.push_back(
+          of_service(service, scope,
+                     {metric_of("n", "", metric::kGauge, points_of({number("1"), number("2")})),
+                      metric_of("m", "", metric::kGauge, points_of({number("1")})),
+                      metric_of("m", "", metric::kSum, points_of({number("1")}, kCumulative, true)),
+                      metric_of("h", "", metric::kHistogram,
+                                points_of({histogram({1, 2}, true), histogram({1, 3}, true),
+                                           histogram({1, 2}, false), histogram({1}, true)},
+                                          kCumulative))}));
+    }
+  }
+  const OtlpToMetricsConfig config{.promote_scope_metadata = true};
+  ConverterBench bench(converters_otlp_to_metrics_plugin, OtlpToMetricsConfig(config));
+  for (int pass = 0; pass < 3; ++pass) {
+    for (const Proto& resource : resources) {
+      OtlpBatchOf made(Signal::metrics, {{resource, 8}});
+      Texts lines;
+      bench.run(made.batch(),
+                [&](Batch& batch) { describe(*batch_cast<MetricBatch>(batch), lines); });
+      CHECK(lines == converted(resource, 8, config));
+    }
   }
 }
 

@@ -21,14 +21,20 @@ void RowBatch::begin_unit(Receipt* receipt, Next& next) {
 
 const MetricSeries& RowBatch::add_series(std::span<const Label> labels,
                                          const MetricFamily* family) {
-  TR_ASSERT(series_.size() < kMostRows);
   const size_t size = common::prom::encoded_labels_size(labels);
-  char* const encoded = arena_.array<char>(size);
-  common::prom::encode_labels(encoded, labels);
-  label_bytes_ += size;
+  char* const text = arena_.array<char>(size);
+  common::prom::encode_labels(text, labels);
+  const std::string_view encoded(text, size);
+  return add_series(encoded, series_hash(encoded), family);
+}
+
+const MetricSeries& RowBatch::add_series(std::string_view encoded_labels, uint64_t hash,
+                                         const MetricFamily* family) {
+  TR_ASSERT(series_.size() < kMostRows);
+  label_bytes_ += encoded_labels.size();
   MetricSeries& series = series_.emplace_back();
-  series.encoded_labels = {encoded, size};
-  series.hash = series_hash(series.encoded_labels);
+  series.encoded_labels = encoded_labels;
+  series.hash = hash;
   series.family = family;
   return series;
 }

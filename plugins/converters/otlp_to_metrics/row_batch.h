@@ -45,6 +45,14 @@ class RowBatch {
   }
   /// A series with these labels; for the next row. `labels` are copied.
   const MetricSeries& add_series(std::span<const Label> labels, const MetricFamily* family);
+  /// One whose labels are encoded already, and live until end_unit().
+  const MetricSeries& add_series(std::string_view encoded_labels, uint64_t hash,
+                                 const MetricFamily* family);
+  /// The last so many series that were added to the batch.
+  std::span<const MetricSeries> last_series(size_t count) const noexcept {
+    return std::span(series_).last(count);
+  }
+  size_t series_count() const noexcept { return series_.size(); }
   void add_row(const MetricSeries& series, int64_t time_ms, uint64_t bits, int64_t created_ms) {
     rows_.add_sample(series, time_ms, bits, created_ms);
   }

@@ -103,6 +103,15 @@ void SeriesLabels::begin_scope(std::string_view message) {
   of_scope_.push_back({"otel_scope_schema_url", codec::make_valid_utf8(schema_url, scope_texts_)});
 }
 
+void SeriesLabels::append_scope(std::string& to) const {
+  for (const Label& label : of_scope_) {
+    for (const std::string_view text : {label.name, label.value}) {
+      const size_t size = text.size();
+      to.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
+    }
+  }
+}
+
 bool SeriesLabels::make(const std::vector<std::string_view>& attributes, Arena& arena,
                         LabelBuilder& out) {
   scratch_.clear();

@@ -29,6 +29,9 @@ class SeriesLabels {
   /// And one of its scopes: a checked ScopeMetrics message.
   void begin_scope(std::string_view message);
 
+  /// Appends what tells the labels of the scope from those of another one.
+  void append_scope(std::string& to) const;
+
   /// Sets `out` to the labels of a point, but for the metric's name. False when an attribute's name
   /// cannot be one of a label. `arena` holds texts.
   bool make(const std::vector<std::string_view>& attributes, Arena& arena,
