@@ -26,16 +26,22 @@ class Exchange final : public HttpExchange {
   HttpRequestHead head_;
 };
 
+struct Refusal {
+  uint64_t records = 0;
+  bool alone = true;
+  const void* output = nullptr;
+};
+
 /// What a client hears of a body of ten records when outputs have refused some of them.
-Reply told(Reply settled, const std::vector<std::pair<uint64_t, bool>>& refusals) {
+Reply told(Reply settled, const std::vector<Refusal>& refusals) {
   testkit::ManualLane lane;
   Reply heard;
   const auto book =
       std::make_shared<ReplyBook>(lane, std::chrono::seconds(10),
                                   [&heard](HttpExchange&, const Reply& reply) { heard = reply; });
   ReceiptRef receipt = book->open(std::make_shared<Exchange>(), 100, std::move(settled));
-  for (const auto& [records, alone] : refusals) {
-    report_partly(*receipt.get(), records, alone, "too old");
+  for (const Refusal& refusal : refusals) {
+    report_partly(*receipt.get(), refusal.records, refusal.alone, "too old", refusal.output);
   }
   receipt.reset();
   book->close();
@@ -47,16 +53,20 @@ Reply told(Reply settled, const std::vector<std::pair<uint64_t, bool>>& refusals
 TEST_CASE("ReplyBook: a client that can be told hears how many of its records were refused") {
   const Reply can_hear{.status = 200, .records = 10};
   CHECK(told(can_hear, {}).rejected == 0);
-  const Reply some = told(can_hear, {{2, true}, {3, true}});
+  const Reply some = told(can_hear, {{.records = 2}, {.records = 3}});
   CHECK(some.status == 200);
   CHECK(some.rejected == 5);
   CHECK(some.text == "too old");
-  CHECK(told(can_hear, {{8, true}, {8, true}}).rejected == 10);  // by two outputs
-  CHECK(told(can_hear, {{8, false}}).rejected == 0);             // may be others' records
+  CHECK(told(can_hear, {{.records = 8}, {.records = 8}}).rejected == 10);  // it had sent no more
+  const int outputs[2] = {};
+  CHECK(
+      told(can_hear, {{.records = 8, .output = &outputs[0]}, {.records = 7, .output = &outputs[1]}})
+          .rejected == 8);                                                // mostly the same ones
+  CHECK(told(can_hear, {{.records = 8, .alone = false}}).rejected == 0);  // may be others'
 }
 
 TEST_CASE("ReplyBook: of a client that cannot be told the whole body is refused") {
-  const Reply reply = told({}, {{1, true}});
+  const Reply reply = told({}, {{.records = 1}});
   CHECK(reply.status == 400);
   CHECK(reply.text == "refused: too old");
 }

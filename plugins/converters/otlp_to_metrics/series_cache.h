@@ -18,11 +18,9 @@ namespace tailrace::converters::otlp_to_metrics {
 /// again.
 ///
 /// Shape:    by what all points of a resource (and a scope) have in common, then by all that
-/// decides
-///           on the labels of one point's rows.
+///           decides on the labels of one point's rows.
 /// Memory:   at most `limit` bytes. When it is full nothing more is learnt, and once a minute all
-/// is
-///           forgotten, so that series of the past give way.
+///           is forgotten, so that series of the past give way.
 /// Lifetime: entries live until the next begin_unit().
 class SeriesCache {
  public:
