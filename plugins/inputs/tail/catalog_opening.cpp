@@ -22,8 +22,11 @@ bool is_gzip(const ListedFile& file) {
 
 /// Of a file that was not read yet it may be that it was empty when it was opened.
 Fingerprint fingerprint_now(const File& file) {
-  return file.fingerprint.size == 0 && !file.gzip ? Fingerprint::of(read_head(*file.descriptor))
-                                                  : file.fingerprint;
+  std::string head;
+  if (file.fingerprint.size != 0 || file.gzip || !read_head(*file.descriptor, head)) {
+    return file.fingerprint;
+  }
+  return Fingerprint::of(head);
 }
 
 Format detect(const std::string& head, bool container) {

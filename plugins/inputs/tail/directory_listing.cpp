@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "codec/hash.h"
+#include "plugins/inputs/tail/file.h"
 #include "plugins/inputs/tail/rotation_name.h"
 
 namespace tailrace::inputs::tail {
@@ -62,10 +63,7 @@ std::optional<std::string> resolve(const std::string& path) {
 
 int64_t changed_ns(const std::string& path) {
   struct stat info;
-  if (::stat(path.c_str(), &info) != 0) {
-    return 0;
-  }
-  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  return ::stat(path.c_str(), &info) == 0 ? mtime_ns(info) : 0;
 }
 
 uint64_t hash_of_names(const std::vector<Entry>& entries, std::string_view name) {

@@ -410,7 +410,7 @@ struct Discovery::Scan {
     file.name = entry.name;
     file.id = {info.st_dev, info.st_ino};
     file.size = static_cast<uint64_t>(info.st_size);
-    file.mtime_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+    file.mtime_ns = mtime_ns(info);
     // A link's own name is its label path; the others have the name of the entry.
     file.wanted = discovery.wants(path) ||
                   (rotated ? discovery.wants(join(split(source.label_path).directory, entry.name))

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "tailrace/labels.h"
@@ -27,6 +28,11 @@ struct FileId {
   ino_t inode = 0;
   friend bool operator==(const FileId&, const FileId&) = default;
 };
+
+/// When the file (or directory) was last written.
+inline int64_t mtime_ns(const struct stat& info) noexcept {
+  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
 
 /// A file that is being read, or waits for its turn behind the predecessors of a rotation. After a
 /// truncation the same file on disk is a new File.

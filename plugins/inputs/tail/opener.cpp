@@ -33,15 +33,13 @@ ssize_t read_at(int fd, char* to, size_t size, uint64_t offset) {
 }
 
 void fill_in_head(const OpenTask& task, OpenedFile& file) {
-  file.head.resize(kFingerprintBytes);
   if (!task.gzip) {
-    const ssize_t n = read_at(file.descriptor->get(), file.head.data(), file.head.size(), 0);
-    if (n < 0) {
+    if (!read_head(*file.descriptor, file.head)) {
       file.problem = std::strerror(errno);
     }
-    file.head.resize(static_cast<size_t>(std::max<ssize_t>(n, 0)));
     return;
   }
+  file.head.resize(kFingerprintBytes);
   codec::GzipReader reader(file.descriptor->get());
   const auto n = reader.read(file.head.data(), file.head.size());
   if (!n) {
@@ -52,11 +50,11 @@ void fill_in_head(const OpenTask& task, OpenedFile& file) {
 
 }  // namespace
 
-std::string read_head(const Descriptor& file) {
-  std::string head(kFingerprintBytes, '\0');
+bool read_head(const Descriptor& file, std::string& head) {
+  head.resize(kFingerprintBytes);
   const ssize_t n = read_at(file.get(), head.data(), head.size(), 0);
   head.resize(static_cast<size_t>(std::max<ssize_t>(n, 0)));
-  return head;
+  return n >= 0;
 }
 
 OpenedFile open_file(const OpenTask& task) {
@@ -76,7 +74,7 @@ OpenedFile open_file(const OpenTask& task) {
   }
   file.id = {info.st_dev, info.st_ino};
   file.size = static_cast<uint64_t>(info.st_size);
-  file.mtime_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  file.mtime_ns = mtime_ns(info);
   fill_in_head(task, file);
   return file;
 }

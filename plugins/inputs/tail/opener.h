@@ -24,9 +24,9 @@ struct OpenedFile {
   std::string problem;  // its beginning cannot be read
 };
 
-/// The file's first bytes, as many as a fingerprint covers; fewer when they cannot be read. Blocks
-/// when they are not in the page cache.
-std::string read_head(const Descriptor& file);
+/// The file's first bytes, as many as a fingerprint covers. False when they cannot be read: errno
+/// says why. Blocks when they are not in the page cache.
+bool read_head(const Descriptor& file, std::string& head);
 
 /// Opens a file and reads its head; whatever is not a regular file is refused. Worker thread.
 OpenedFile open_file(const OpenTask& task);

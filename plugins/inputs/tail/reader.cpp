@@ -209,7 +209,7 @@ Reader::Visit Reader::after_short_read(const std::shared_ptr<File>& file, uint64
     return Visit::leave;
   }
   file->size = static_cast<uint64_t>(info.st_size);
-  file->mtime_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  file->mtime_ns = mtime_ns(info);
   if (file->size < file->position) {
     listener_.on_truncated(*file);
     return Visit::leave;
