@@ -14,14 +14,13 @@
 #include <string_view>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <snappy.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "benchmarks/macro/sockets.h"
 
 namespace {
 
@@ -42,17 +41,8 @@ int64_t now_ns(clockid_t clock) {
 /// A blocking connection that stays.
 class Peer {
  public:
-  explicit Peer(std::string_view address) {
-    const size_t colon = address.find(':');
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port =
-        htons(static_cast<uint16_t>(atoi(std::string(address.substr(colon + 1)).c_str())));
-    inet_pton(AF_INET, std::string(address.substr(0, colon)).c_str(), &to.sin_addr);
-    fd_ = socket(AF_INET, SOCK_STREAM, 0);
-    const int on = 1;
-    setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) {
+  explicit Peer(std::string_view address) : fd_(tailrace::benchmarks::connect_to(address)) {
+    if (fd_ < 0) {
       die("metrics_floor: connect");
     }
   }
