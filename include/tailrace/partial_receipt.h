@@ -11,8 +11,8 @@ namespace tailrace {
 /// taken. Of any other receipt such a unit counts as refused.
 class PartialReceipt : public Receipt {
  public:
-  /// So many records were refused for good on the way to a destination, and the rest was taken.
-  /// `alone`: the request held nothing but this unit, so that they are this unit's; else nobody
+  /// So many records were refused for good on the way to a destination; of the others it is told
+  /// by itself. `alone`: they are this unit's; else the request held others', too, and nobody
   /// knows whose they are. `destination` only tells one from another: what two of them refuse are
   /// mostly the same records.
   virtual void refused_partly(uint64_t records, bool alone, std::string_view reason,

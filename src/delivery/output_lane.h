@@ -149,8 +149,7 @@ class OutputLane final : private Requests {
   void on_answer(SealedRequest& request, CallResult result);
   void count_answer(const std::string& answer);
   void retry(SealedRequest& request, const Answer& answer);
-  void finish(SealedRequest& request, Outcome outcome, const std::string& reason,
-              uint64_t refused_records);
+  void finish(SealedRequest& request, Outcome outcome, const Answer& answer);
   void rework(SealedRequest& request, ReworkReason reason, const Answer& answer);
   void replace(SealedRequest& request, Rework rework, const std::string& reason, bool for_source);
   void landed(SealedRequest& request);

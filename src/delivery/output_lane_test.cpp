@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "tailrace/partial_receipt.h"
+
 #include "base/metrics_registry.h"
 #include "delivery/test_hooks.h"
 #include "testkit/fake_net.h"
@@ -26,6 +28,19 @@ struct CountingReceipt final : Receipt {
   std::vector<Outcome>& ends;
 };
 
+/// Of a client that can be told how many of its records were refused.
+struct TellingReceipt final : PartialReceipt {
+  TellingReceipt() : PartialReceipt(/*awaited=*/true, /*rereadable=*/false) {}
+  void refused_partly(uint64_t records, bool alone, std::string_view why,
+                      const void*) noexcept override {
+    refused += alone ? records : 0;
+    reason = why;
+  }
+  void released(Outcome) noexcept override {}
+  uint64_t refused = 0;
+  std::string reason;
+};
+
 /// One output on one lane, with a server and a spool that the test plays.
 struct Bench {
   explicit Bench(OutputOptions options = {}, uint64_t disk = 1 << 30) : shared(options) {
@@ -47,11 +62,14 @@ struct Bench {
 
   void push(std::vector<std::string> words, std::string_view tenant = "", bool awaited = false,
             bool rereadable = true) {
+    const ReceiptRef receipt(new CountingReceipt(ends, awaited, rereadable));
+    push_for(receipt.get(), std::move(words), tenant);
+  }
+  void push_for(Receipt* receipt, std::vector<std::string> words, std::string_view tenant = "") {
     testkit::WordBatch batch;
     batch.tenant = tenant;
     batch.words = std::move(words);
-    const ReceiptRef receipt(new CountingReceipt(ends, awaited, rereadable));
-    batch.receipt = receipt.get();
+    batch.receipt = receipt;
     cell->count(cell->taken, batch.weight());
     tenants.clear();
     out->append(batch, *cell, tenants);
@@ -206,6 +224,25 @@ TEST_CASE(
   CHECK(bench.records(bench.cell->refused) == 1);
   CHECK(std::ranges::count(bench.ends, Outcome::settled) == 2);
   CHECK(std::ranges::count(bench.ends, Outcome::refused) == 1);
+}
+
+TEST_CASE("OutputLane: a unit of which a piece is refused by itself hears of that piece only") {
+  Bench bench;
+  bench.server.behaviour = [](const FakeServer::Seen& seen) {
+    return FakeServer::status(seen.body.find("old") != std::string::npos ? 409 : 200);
+  };
+  TellingReceipt client;
+  {
+    const ReceiptRef receipt(&client);
+    bench.push_for(receipt.get(), {"new1", "new2"});
+    bench.push_for(receipt.get(), {"old1", "old2", "old3"});
+    bench.lane.advance(5s);
+  }
+  CHECK(bench.out->empty());
+  CHECK(client.worst() == Outcome::settled);
+  CHECK(client.refused == 3);
+  CHECK(client.reason == "http_409");
+  CHECK(bench.records(bench.cell->delivered) == 2);
 }
 
 TEST_CASE("OutputLane: partly delivered: the rest is booked as refused") {

@@ -270,7 +270,7 @@ bool OutputLane::drop_oldest() {
              fmt::format("the buffer is full and `when_full: drop_oldest` is set: a request of {} "
                          "records is dropped; raise buffer.disk or mend the receiver ({})",
                          records, last_failure_.empty() ? "it is slow" : last_failure_));
-  finish(*oldest, Outcome::dropped, "buffer_full", 0);
+  finish(*oldest, Outcome::dropped, {.reason = "buffer_full"});
   return true;
 }
 

@@ -55,6 +55,10 @@ uint64_t records_of(const SealedRequest& request) {
   return records;
 }
 
+const std::string& text_for_clients(const Answer& answer) {
+  return answer.detail.empty() ? answer.reason : answer.detail;
+}
+
 /// Tells the sources of a request of which some records were refused. Which ones is not told: the
 /// first ones stand for them, as in the books.
 void tell_partly(const SealedRequest& request, const Answer& answer) {
@@ -66,8 +70,8 @@ void tell_partly(const SealedRequest& request, const Answer& answer) {
     const uint64_t refused = std::min(left, part.holding.weight().records);
     left -= refused;
     if (part.receipt && refused > 0) {
-      report_partly(*part.receipt.get(), refused, alone,
-                    answer.detail.empty() ? answer.reason : answer.detail, part.holding.cell());
+      report_partly(*part.receipt.get(), refused, alone, text_for_clients(answer),
+                    part.holding.cell());
     }
   }
 }
@@ -185,7 +189,7 @@ void OutputLane::start_request(Sequence& sequence) {
                                  "{}; check the disk",
                                  records_of(request), payload.error().message));
           landed(request);
-          finish(request, Outcome::dropped, "spool_corrupt", 0);
+          finish(request, Outcome::dropped, {.reason = "spool_corrupt"});
           pump();
           return;
         }
@@ -248,7 +252,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
                                           answer.refused, records_of(request), answer.detail));
         tell_partly(request, answer);
       }
-      finish(request, Outcome::settled, answer.reason, answer.refused);
+      finish(request, Outcome::settled, answer);
       break;
     case Answer::Kind::retry:
       retry(request, answer);
@@ -258,7 +262,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
                                         records_of(request), answer.reason, answer.detail));
       quarantine(request);
       landed(request);
-      finish(request, Outcome::refused, answer.reason, 0);
+      finish(request, Outcome::refused, answer);
       break;
     case Answer::Kind::blame_source:
       if (request.taken_apart) {
@@ -266,7 +270,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
                                           records_of(request), answer.reason, answer.detail));
         quarantine(request);
         landed(request);
-        finish(request, Outcome::refused, answer.reason, 0);
+        finish(request, Outcome::refused, answer);
         break;
       }
       rework(request, ReworkReason::blame_source, answer);
@@ -333,8 +337,7 @@ void OutputLane::retry(SealedRequest& request, const Answer& answer) {
   pump();
 }
 
-void OutputLane::finish(SealedRequest& request, Outcome outcome, const std::string& reason,
-                        uint64_t refused_records) {
+void OutputLane::finish(SealedRequest& request, Outcome outcome, const Answer& answer) {
   uint64_t gone = 0;
   for (Part& part : request.parts) {
     const Weight weight = part.holding.weight();
@@ -347,7 +350,7 @@ void OutputLane::finish(SealedRequest& request, Outcome outcome, const std::stri
     } else {
       // Which records were refused is not told: the first ones stand for them in the books.
       const uint64_t refused =
-          std::min(refused_records - std::min(refused_records, gone), weight.records);
+          std::min(answer.refused - std::min(answer.refused, gone), weight.records);
       if (refused > 0) {
         part.holding.split({refused, weight.bytes * refused / weight.records}).refuse();
         gone += refused;
@@ -356,12 +359,16 @@ void OutputLane::finish(SealedRequest& request, Outcome outcome, const std::stri
       body_bytes_.add(part.holding.weight().bytes);
       part.holding.deliver();
     }
-    if (part.receipt && outcome != Outcome::settled) {
-      part.receipt->report(outcome, reason);
+    if (part.receipt && outcome == Outcome::refused) {
+      // Of the unit it may be a piece only: others were refused, or taken, by themselves.
+      report_partly(*part.receipt.get(), weight.records, true, text_for_clients(answer),
+                    part.holding.cell());
+    } else if (part.receipt && outcome == Outcome::dropped) {
+      part.receipt->report(outcome, answer.reason);
     }
   }
   if (outcome != Outcome::settled) {
-    request.receipts->report(outcome, reason);
+    request.receipts->report(outcome, answer.reason);
   }
   if (gone != 0) {
     const bool dropped = outcome == Outcome::dropped;
@@ -370,7 +377,7 @@ void OutputLane::finish(SealedRequest& request, Outcome outcome, const std::stri
                  dropped ? "Records dropped because of a limit or a broken disk, by reason."
                          : "Records refused for good, by us before sending or by the server, by "
                            "reason.",
-                 {{"reason", reason.empty() ? "partly" : reason}})
+                 {{"reason", answer.reason.empty() ? "partly" : answer.reason}})
         .add(gone);
   }
   delivered_requests_.increment();
@@ -397,7 +404,6 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
   job->tenant = request.sequence.tenant->name;
   job->format_version = request.format_version;
   job->ranges = ranges_of(request);
-  const std::string why = answer.reason;
   ++reworks_;
   lane_.offload(
       [job, reason, output = &output_] {
@@ -405,8 +411,7 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
                               0};
         job->result = output->rework(view, reason);
       },
-      [this, alive = std::weak_ptr<bool>(alive_), job, &request, why, reason,
-       detail = answer.detail] {
+      [this, alive = std::weak_ptr<bool>(alive_), job, &request, answer, reason] {
         if (alive.expired()) {
           return;
         }
@@ -422,12 +427,13 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
           log_.error("refused",
                      fmt::format("a request of {} records was refused for good ({}) and cannot be "
                                  "taken apart: {}",
-                                 records_of(request), why,
-                                 job->result ? detail : job->result.error().message));
+                                 records_of(request), answer.reason,
+                                 job->result ? answer.detail : job->result.error().message));
           quarantine(request);
-          finish(request, Outcome::refused, why, 0);
+          finish(request, Outcome::refused, answer);
         } else {
-          replace(request, std::move(*job->result), why, reason == ReworkReason::blame_source);
+          replace(request, std::move(*job->result), answer.reason,
+                  reason == ReworkReason::blame_source);
         }
         --reworks_;
         if (stopped_) {

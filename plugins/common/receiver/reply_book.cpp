@@ -35,18 +35,17 @@ class ReplyBook::PendingReply final : public PartialReceipt {
       report(Outcome::refused, reason);
     } else if (alone) {  // else it is not known whose records they are, and the books have them
       refused_by_[destination] += records;
-      settled_.text = reason;
+      reason_ = reason;
     }
   }
   void released(Outcome worst) noexcept override {
     book_->unsettled_bytes_ -= body_bytes_;
     switch (worst) {
       case Outcome::settled:
-        settled_.rejected = std::min(settled_.rejected + most_refused(), settled_.records);
-        book_->answer(*this, settled_);
+        settle();
         break;
       case Outcome::refused:
-        book_->answer(*this, {400, reason_.empty() ? "refused" : "refused: " + reason_});
+        refuse();
         break;
       case Outcome::dropped:
         // A limit of ours, not the client's fault: another try may find room.
@@ -59,6 +58,20 @@ class ReplyBook::PendingReply final : public PartialReceipt {
     delete this;
   }
 
+  void settle() noexcept {
+    if (!refused_by_.empty()) {
+      settled_.rejected += most_refused();
+      settled_.text = reason_;
+      if (settled_.rejected >= settled_.records) {
+        refuse();  // nothing is left that was taken
+        return;
+      }
+    }
+    book_->answer(*this, settled_);
+  }
+  void refuse() noexcept {
+    book_->answer(*this, {400, reason_.empty() ? "refused" : "refused: " + reason_});
+  }
   /// What one destination refused the others mostly refused, too: the client hears of it once.
   uint64_t most_refused() const noexcept {
     uint64_t most = 0;

@@ -57,12 +57,23 @@ TEST_CASE("ReplyBook: a client that can be told hears how many of its records we
   CHECK(some.status == 200);
   CHECK(some.rejected == 5);
   CHECK(some.text == "too old");
-  CHECK(told(can_hear, {{.records = 8}, {.records = 8}}).rejected == 10);  // it had sent no more
   const int outputs[2] = {};
   CHECK(
       told(can_hear, {{.records = 8, .output = &outputs[0]}, {.records = 7, .output = &outputs[1]}})
           .rejected == 8);                                                // mostly the same ones
   CHECK(told(can_hear, {{.records = 8, .alone = false}}).rejected == 0);  // may be others'
+}
+
+TEST_CASE("ReplyBook: a client of whose records none was taken hears that they were refused") {
+  for (const uint64_t refused : {10, 16}) {
+    const Reply reply = told({.status = 200, .records = 10}, {{.records = refused}});
+    CHECK(reply.status == 400);
+    CHECK(reply.text == "refused: too old");
+  }
+  const Reply reply =
+      told({.status = 200, .text = "bad ids", .rejected = 3, .records = 10}, {{.records = 7}});
+  CHECK(reply.status == 400);  // the others were refused at the door
+  CHECK(reply.text == "refused: too old");
 }
 
 TEST_CASE("ReplyBook: of a client that cannot be told the whole body is refused") {

@@ -168,12 +168,27 @@ uint64_t share(uint64_t whole, uint64_t part, uint64_t of) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(whole) * part / of);
 }
 
+/// Rows that come of source records. A converter adds target_info to tell of their resource, every
+/// few minutes of their times.
+size_t source_rows(const std::vector<SeriesRow>& rows) {
+  size_t count = 0;
+  for (const SeriesRow& row : rows) {
+    bool is_added = false;
+    for (const Label& label : EncodedLabels(row.labels)) {
+      is_added |= label.name == "__name__" && label.value == "target_info";
+    }
+    count += is_added ? 0 : 1;
+  }
+  return count;
+}
+
 /// Takes away rows, with their share of the weight.
 Item take(Item& from, std::vector<SeriesRow> rows, std::vector<SeriesRow> rest) {
   Item taken{from.origin, {}, std::move(rows)};
-  const size_t count = taken.rows.size() + rest.size();
-  taken.weight = {share(from.weight.records, taken.rows.size(), count),
-                  share(from.weight.bytes, taken.rows.size(), count)};
+  const size_t of_source = source_rows(taken.rows);
+  const size_t count = std::max<size_t>(of_source + source_rows(rest), 1);
+  taken.weight = {share(from.weight.records, of_source, count),
+                  share(from.weight.bytes, of_source, count)};
   from.weight = from.weight - taken.weight;
   from.rows = std::move(rest);
   return taken;

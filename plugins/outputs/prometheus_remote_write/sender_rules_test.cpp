@@ -148,6 +148,30 @@ TEST_CASE("rule: samples of a request that was refused may be tried by source, o
   CHECK(answer_to(bench, requests[0], 404).kind == Kind::refused);
 }
 
+TEST_CASE("rule: what is taken apart by age weighs what it came of, which target_info does not") {
+  constexpr int64_t kMinute = 60'000;
+  constexpr int64_t kNow = 1'000'000 * kMinute;
+  Bench bench;
+  MetricBatchOf points;
+  for (const char* name : {"a", "b", "c"}) {
+    points.sample({{"__name__", name}}, kNow, 1);
+  }
+  points.sample({{"__name__", "old"}}, kNow - 300 * kMinute, 1);
+  for (int64_t minute = 300; minute >= 0; minute -= 3) {
+    points.sample({{"__name__", "target_info"}, {"job", "shop"}}, kNow - minute * kMinute, 1);
+  }
+  points.batch().source_records = 4;
+  bench->append(points.batch());
+  const auto requests = bench->seal();
+  const auto rework = bench->output().rework(requests[0].view(), ReworkReason::blame_source);
+  REQUIRE(rework);
+  std::vector<uint64_t> records;
+  for (const ReworkedBody& body : rework->bodies) {
+    records.push_back(body.parts[0].weight.records);
+  }
+  CHECK(records == std::vector<uint64_t>{1, 0, 0, 0, 0, 3});
+}
+
 TEST_CASE("rule: what is too old for a server takes nothing else of its request with it") {
   for (const char* version : {"", kV2}) {
     CAPTURE(std::string(version));

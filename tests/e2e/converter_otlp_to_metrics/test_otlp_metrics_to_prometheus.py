@@ -2,8 +2,9 @@
 import time
 
 import pytest
+from grpc import StatusCode
 
-from harness import otlp_metric_cases as cases
+from harness import grpc_otlp, otlp_metric_cases as cases
 from harness import otlp_wire as wire
 from harness.configs import QUICK
 from harness.fake_otlp import export
@@ -131,6 +132,32 @@ def test_deltas_are_refused_and_the_client_hears_of_it(agents, receiver):
     assert partial.rejected_data_points == 1 and "delta_temporality" in partial.error_message
     assert [name for labels in receiver.samples for key, name in labels
             if key == "__name__"] == ["level", "target_info"]
+
+
+@pytest.mark.parametrize("way", ["http", "grpc"])
+def test_points_that_the_server_finds_too_old_are_told_by_their_number(agents, receiver, way):
+    """It refuses the request as a whole; taken apart by age the others arrive."""
+    def too_old(number, headers, series):
+        oldest = min(when for _, samples in series for _, when in samples)
+        return (400, {}) if oldest < time.time() * 1000 - 3_600_000 else None
+    receiver.behave(too_old)
+    config = config_of(receiver.url)
+    config["inputs"]["in"] = {"type": "otlp", way: {"listen": "127.0.0.1:0"}}
+    agent = agents(config).start()
+    metrics = Metrics()
+    for name in ("new", "newer", "newest"):
+        metrics.add(name, "", "gauge", as_double=1)
+    metrics.when -= 86_400 * 10 ** 9
+    for name in ("old", "older"):
+        metrics.add(name, "", "gauge", as_double=1)
+    send = {"http": export, "grpc": grpc_otlp.export}[way]
+    answer = send(agent.listen_ports()[0], "metrics", metrics.request)
+    assert answer[0] in (200, StatusCode.OK), answer
+    partial = (answer.response("metrics") if way == "http" else answer.response).partial_success
+    assert partial.rejected_data_points == 2 and "400" in partial.error_message
+    stored = [name for name in ("new", "newer", "newest", "old", "older") if receiver.of(name)]
+    assert stored == ["new", "newer", "newest"]
+    assert agent.ledger_total("refused") == 2 and agent.ledger_total("delivered") == 3
 
 
 def test_what_two_outputs_refuse_is_told_once(agents, receiver):
