@@ -17,6 +17,7 @@ namespace {
 /// Framing and bookkeeping of one record in any encoding that we know.
 constexpr size_t kRecordOverhead = 32;
 constexpr size_t kSpareBodies = 4;
+constexpr Milliseconds kRegularsTimer{1};
 }  // namespace
 
 size_t worst_case_bytes(size_t source_bytes) noexcept {
@@ -64,6 +65,7 @@ OutputLane::OutputLane(Lane& lane, Output& output, OutputShared& shared, Ledger&
           "output_request_duration_seconds", "From the start of a call to its answer.",
           {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30})) {
   linger_timer_ = lane.timer([this] { on_linger(); });
+  regulars_timer_ = lane.timer([this] { seal_awaited_ones(); });
   age_timer_ = lane.timer([this] { on_age(); });
   quiet_timer_ = lane.timer([this] {
     if (in_memory_.empty()) {
@@ -194,24 +196,17 @@ RequestBody& OutputLane::part(std::string_view tenant_name, uint64_t order_hash,
     open.rereadable = open.rereadable && receipt->rereadable();
     if (receipt->awaited()) {
       added.receipt = ReceiptRef(receipt);
-      if (!open.awaited) {
-        open.awaited = true;
-        if (!sealing_awaited_) {
-          sealing_awaited_ = true;
-          lane_.at_end_of_turn([this, alive = std::weak_ptr<bool>(alive_)] {
-            if (alive.expired()) {
-              return;
-            }
+      const size_t before = open.parts.size() - 1;
+      if (before == 0 || open.parts[before - 1].receipt.get() != receipt) {
+        ++open.senders;
+      }
+      if (!std::exchange(sealing_awaited_, true)) {
+        lane_.at_end_of_turn([this, alive = std::weak_ptr<bool>(alive_)] {
+          if (!alive.expired()) {
             sealing_awaited_ = false;
-            for (auto at = open_.begin(); at != open_.end();) {
-              Sequence& waiting = **at++;
-              // While one is in flight more can gather; on_answer seals then.
-              if (waiting.open->awaited && !waiting.in_flight) {
-                seal(waiting, sealed_awaited_);
-              }
-            }
-          });
-        }
+            seal_awaited_ones();
+          }
+        });
       }
     } else if (open.receipts.empty() || open.receipts.back().get() != receipt) {
       open.receipts.emplace_back(receipt);
@@ -269,6 +264,26 @@ void OutputLane::arm_linger() {
   linger_timer_->start(std::max(left, Milliseconds(0)));
 }
 
+void OutputLane::seal_awaited(Sequence& sequence) {
+  // While one is in flight more can gather; on_answer seals then.
+  if (sequence.open == nullptr || sequence.open->senders == 0 || sequence.in_flight) {
+    return;
+  }
+  if (sequence.open->senders >= sequence.regulars ||
+      lane_.clock().monotonic_ns() >= sequence.regulars_back_by_ns) {
+    seal(sequence, sealed_awaited_);
+  } else if (!regulars_timer_->active()) {
+    regulars_timer_->start(kRegularsTimer);
+  }
+}
+
+void OutputLane::seal_awaited_ones() {
+  for (auto at = open_.begin(); at != open_.end();) {
+    Sequence& sequence = **at++;
+    seal_awaited(sequence);
+  }
+}
+
 void OutputLane::on_linger() {
   const int64_t now = lane_.clock().monotonic_ns();
   const int64_t linger = Duration(shared_.options.linger).count();
@@ -302,7 +317,7 @@ void OutputLane::seal(Sequence& from, Counter& why) {
   request->payload = open->body->seal(ranges);
   request->payload_size = static_cast<uint32_t>(request->payload.size());
   request->format_version = output_.format_version();
-  request->awaited = open->awaited;
+  request->senders = open->senders;
   request->rereadable = open->rereadable;
   if (spare_bodies_.size() < kSpareBodies) {
     spare_bodies_.push_back(std::move(open->body));

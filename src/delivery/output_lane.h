@@ -116,6 +116,9 @@ class OutputLane final : private Requests {
   Sequence& sequence(std::string_view tenant, uint64_t shard, bool recovered);
   void open_request(Sequence& sequence);
   void seal(Sequence& sequence, Counter& why);
+  /// Seals what senders wait for, unless more is about to come.
+  void seal_awaited(Sequence& sequence);
+  void seal_awaited_ones();
   void on_linger();
   void arm_linger();
   void enqueue(std::unique_ptr<SealedRequest> request);
@@ -169,6 +172,7 @@ class OutputLane final : private Requests {
   std::vector<std::unique_ptr<RequestBody>> spare_bodies_;
   std::list<Sequence*> open_;  // oldest first
   std::unique_ptr<Timer> linger_timer_;
+  std::unique_ptr<Timer> regulars_timer_;
 
   // The batch in work.
   const Batch* batch_ = nullptr;

@@ -145,6 +145,52 @@ TEST_CASE(
   CHECK(bench.ends.size() == 1);
 }
 
+TEST_CASE("OutputLane: senders that were answered together go out together again") {
+  Bench bench;
+  const auto send = [&](const char* word) { bench.push({word}, "", true, false); };
+  std::function<void()> meanwhile = [&] {
+    send("b1");
+    send("c1");
+  };
+  bench.server.behaviour = [&](const FakeServer::Seen&) {
+    if (meanwhile) {
+      bench.lane.post(std::exchange(meanwhile, nullptr));
+    }
+    return FakeServer::status(200);
+  };
+  send("a1");
+  bench.lane.turn();
+  REQUIRE(bench.ends.size() == 1);
+  CHECK(bench.sent() == "a1\n");  // b and c wait for the next of a, who has an answer
+
+  SUBCASE("when all are back") {
+    send("a2");
+    bench.lane.turn();
+    REQUIRE(bench.server.seen.size() == 2);
+    CHECK(bench.server.seen[1].body == "b1\nc1\na2\n");
+  }
+  SUBCASE("or after a moment, when one stays away, and nobody waits for it again") {
+    bench.lane.advance(1ms);
+    REQUIRE(bench.server.seen.size() == 2);
+    CHECK(bench.server.seen[1].body == "b1\nc1\n");
+    send("b2");
+    bench.lane.turn();
+    CHECK(bench.server.seen.size() == 2);
+    send("c2");
+    bench.lane.turn();
+    REQUIRE(bench.server.seen.size() == 3);
+    CHECK(bench.server.seen[2].body == "b2\nc2\n");
+  }
+  SUBCASE("but one that comes later than that goes out at once") {
+    bench.lane.advance(5ms);
+    send("b2");
+    bench.lane.turn();
+    REQUIRE(bench.server.seen.size() == 3);
+    CHECK(bench.server.seen[2].body == "b2\n");
+  }
+  CHECK(bench.out->empty());
+}
+
 TEST_CASE("OutputLane: order within a sequence holds over retries") {
   OutputOptions options;
   options.batch_bytes = 1;

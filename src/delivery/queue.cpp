@@ -303,6 +303,7 @@ void OutputLane::spool_rest(std::function<void()> done) {
   stopped_ = true;
   retry_timer_->stop();
   linger_timer_->stop();
+  regulars_timer_->stop();
   for (auto& [key, sequence] : sequences_) {
     for (auto& request : sequence->queue) {
       if (request->call != 0) {

@@ -64,7 +64,7 @@ struct OpenRequest {
   std::vector<ReceiptRef> receipts;
   size_t accounted_bytes = 0;
   int64_t opened_ns = 0;
-  bool awaited = false;
+  uint32_t senders = 0;  ///< That wait for its end.
   bool rereadable = true;
 };
 
@@ -83,7 +83,7 @@ struct SealedRequest {
   int64_t sealed_ns = 0;
   size_t accounted_bytes = 0;
   uint32_t attempts = 0;
-  bool awaited = false;
+  uint32_t senders = 0;  ///< That wait for its end; 0 for a piece of one that was taken apart.
   bool rereadable = true;
   bool in_flight = false;    ///< Being loaded, sent or taken apart.
   bool spooling = false;     ///< An append is under way.
@@ -108,6 +108,10 @@ struct Sequence {
   bool recovered = false;  ///< Was found in the spool at start.
   std::unique_ptr<OpenRequest> open;
   std::deque<std::unique_ptr<SealedRequest>> queue;  ///< Oldest first; spooled ones lead.
+  // Senders that were answered, or waited, at the last answer. Each sends its next request when it
+  // has the answer to the last: they come together, and what waits for all of them goes out as one.
+  uint32_t regulars = 0;
+  int64_t regulars_back_by_ns = 0;
   bool in_flight = false;
   bool is_ready = false;  ///< In the sender's ready list.
   int64_t retry_at_ns = 0;

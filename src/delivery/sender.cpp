@@ -19,6 +19,9 @@ namespace {
 constexpr Milliseconds kLongestHint{3'600'000};
 /// How long after a request memory is given back, if nothing waits then.
 constexpr Milliseconds kQuiet{5000};
+/// A sender on the node that has its answer sends again within some 0.1 ms, one that has just had
+/// others answered before it a little later. Longer than that nobody waits for it.
+constexpr int64_t kRegularsBackNs = 1'000'000;
 
 const char* to_string(ReworkReason reason) noexcept {
   switch (reason) {
@@ -229,6 +232,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
   const Answer answer = output_.read_answer(view_of(request, ranges), result);
   count_answer(answer.reason.empty() ? "ok" : answer.reason);
   Sequence& sequence = request.sequence;
+  const uint32_t answered = request.senders;
   if (answer.kind != Answer::Kind::retry) {
     if (breaker_.open()) {
       log_.info("works_again", "the server takes requests again");
@@ -282,9 +286,9 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
       rework(request, ReworkReason::unknown_format, answer);
       return;
   }
-  if (sequence.open != nullptr && sequence.open->awaited && !sequence.in_flight) {
-    seal(sequence, sealed_awaited_);
-  }
+  sequence.regulars = answered + (sequence.open == nullptr ? 0 : sequence.open->senders);
+  sequence.regulars_back_by_ns = lane_.clock().monotonic_ns() + kRegularsBackNs;
+  seal_awaited(sequence);
   make_ready(sequence);
   pump();
 }
@@ -458,7 +462,6 @@ void OutputLane::replace(SealedRequest& request, Rework rework, const std::strin
     piece->format_version = body.format_version;
     piece->receipts = request.receipts;
     piece->spooled = request.spooled;
-    piece->awaited = request.awaited;
     piece->rereadable = request.rereadable;
     piece->sealed_ns = request.sealed_ns;
     piece->taken_apart = request.taken_apart || for_source;

@@ -98,6 +98,7 @@ class MhdServer final : public HttpServer {
   void on_bytes(Connection& connection);
   bool on_whole(Connection& connection, ServerExchange& exchange);
   void on_timer();
+  void run_soon();
   void run();
   std::optional<uint64_t> wait_ms() const;
   void close_ended(Connection& connection);
@@ -129,6 +130,7 @@ class MhdServer final : public HttpServer {
   int at_hand_ = 0;                 // exchanges that wait for the handler without being suspended
   bool waits_for_answers_ = false;  // the timer is for these
   bool suspends_all_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
 std::string peer_of(MHD_Connection* connection) {
@@ -222,6 +224,15 @@ void MhdServer::quiesce() {
   if (listening != MHD_INVALID_SOCKET) {
     close(listening);
   }
+}
+
+/// For what was answered outside of a run.
+void MhdServer::run_soon() {
+  lane_.at_end_of_turn([this, alive = std::weak_ptr<char>(alive_)] {
+    if (!alive.expired() && a_reply_came_) {
+      run();
+    }
+  });
 }
 
 void MhdServer::on_timer() {
@@ -338,7 +349,7 @@ void* MhdServer::on_uri(void* server, const char* uri, MHD_Connection* connectio
   MhdServer* self = &of(server);
   auto exchange = std::make_shared<ServerExchange>(connection, uri, self->responses_, [self] {
     if (!std::exchange(self->a_reply_came_, true)) {
-      self->timer_->start(std::chrono::milliseconds(0));
+      self->run_soon();
     }
   });
   Connection* owner = connection_of(connection);
