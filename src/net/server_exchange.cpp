@@ -20,6 +20,7 @@ constexpr uint64_t kReadOnRefusal = 1024 * 1024;
 // end, so that the client sees the 413.
 constexpr uint64_t kReadOnOverrun = 16 * 1024 * 1024;
 constexpr size_t kFirstChunkedBytes = 64 * 1024;
+constexpr size_t kMostHeaders = 8;  // of most requests
 
 std::optional<uint64_t> parse_length(std::string_view text) {
   uint64_t value = 0;
@@ -52,6 +53,7 @@ bool ServerExchange::read_head(const char* method, const std::string& peer) {
   has_head_ = true;
   head_.method = method;
   head_.peer = peer;
+  head_.headers.reserve(kMostHeaders);
   MHD_get_connection_values_n(
       connection_, MHD_HEADER_KIND,
       [](void* self, MHD_ValueKind, const char* name, size_t name_size, const char* value,
