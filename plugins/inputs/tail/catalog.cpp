@@ -144,9 +144,7 @@ void Catalog::locate(Source& source, const Listing& files, bool full) {
     File& file = *known->second;
     file.located = true;
     if (std::string path = directory + listed.name; path != file.path) {
-      if (file.rotated && file.wanted) {
-        watcher_.remove_name(file.path, source);
-      }
+      unwatch_name(file);
       file.path = std::move(path);
     }
     file.wanted = listed.wanted;
@@ -155,10 +153,29 @@ void Catalog::locate(Source& source, const Listing& files, bool full) {
     } else if (!file.rotated) {
       listener_.on_rotated(file);
     }
-    if (file.rotated && file.wanted) {
-      watcher_.add_name(file.path, source);
-    }
+    watch_name(file);
     listener_.on_listed(file, listed, full);
+  }
+}
+
+void Catalog::watch_name(File& file) {
+  if (file.rotated && file.wanted) {
+    watcher_.add_name(file.path, *file.source);
+  }
+}
+
+void Catalog::unwatch_name(const File& file) {
+  const Source& source = *file.source;
+  if (!file.rotated || !file.wanted || file.path == source.real_path ||
+      file.path == source.label_path) {
+    return;
+  }
+  // A file without a name keeps its last one, which is the next file's by now.
+  const bool is_shared = std::ranges::any_of(source.files, [&](const auto& other) {
+    return other.get() != &file && other->rotated && other->wanted && other->path == file.path;
+  });
+  if (!is_shared) {
+    watcher_.remove_name(file.path, source);
   }
 }
 
@@ -236,6 +253,7 @@ void Catalog::adopt(Source& source, File& file, const ListedFile& listed) {
   const auto place =
       std::ranges::find(old.files, &file, [](const auto& entry) { return entry.get(); });
   const std::shared_ptr<File> kept = *place;
+  unwatch_name(file);
   old.files.erase(place);
   file.source = &source;
   file.path = source.directory() + listed.name;
@@ -243,6 +261,7 @@ void Catalog::adopt(Source& source, File& file, const ListedFile& listed) {
   file.rotated = listed.rotated.has_value();
   file.wanted = listed.wanted;
   source.files.push_back(kept);
+  watch_name(file);
   listener_.on_listed(file, listed, false);
   listener_.on_chain(old);
   if (old.files.empty() && !old.opening) {
@@ -302,9 +321,7 @@ void Catalog::close(File& file) {
 void Catalog::remove(File& file) {
   Source& source = *file.source;
   close(file);
-  if (file.rotated && file.wanted) {
-    watcher_.remove_name(file.path, source);
-  }
+  unwatch_name(file);
   source.known_mtime_ns = std::max(source.known_mtime_ns, file.mtime_ns);
   std::erase_if(source.files, [&](const auto& entry) { return entry.get() == &file; });
   if (source.files.empty() && !source.opening) {

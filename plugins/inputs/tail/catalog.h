@@ -90,6 +90,10 @@ class Catalog {
   void mark_missing(Source& source);
   void look_for_new(Source& source, ListedSource& listed, bool full);
   void adopt(Source& source, File& file, const ListedFile& listed);
+  /// A rotated file that a pattern names has events under its own name as well as its source's,
+  /// which are the source's for as long as there is one.
+  void watch_name(File& file);
+  void unwatch_name(const File& file);
   /// What is opened on a worker thread, and what came of it.
   struct OpenJob {
     std::string real_path;

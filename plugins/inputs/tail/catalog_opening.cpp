@@ -255,9 +255,7 @@ std::shared_ptr<File> Catalog::make_file(Source& source, const ListedFile& liste
     file->content = std::make_unique<GzipContent>(file->descriptor);
   }
   by_id_.emplace(file->id, file.get());
-  if (file->rotated && file->wanted) {
-    watcher_.add_name(file->path, source);
-  }
+  watch_name(*file);
   return file;
 }
 
