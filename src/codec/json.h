@@ -176,7 +176,8 @@ class JsonReader {
     return document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS;
   }
 
-  /// The same for a text with kBlockPadding readable bytes behind it: never copied.
+  /// The same for a text with kBlockPadding readable bytes behind it: never copied. False also when
+  /// something follows the object: whoever sent two would lose the second.
   template <class F>
   bool each_padded_field(std::string_view text, Arena& arena, F&& visit) {
     simdjson::ondemand::document document;
@@ -185,7 +186,16 @@ class JsonReader {
         document.get_object().get(object) != simdjson::SUCCESS) {
       return false;
     }
-    return walk(object, source_, visit);
+    bool stopped = false;
+    auto visit_all = [&](std::string_view key, JsonValue& value) {
+      stopped = !visit(key, value);
+      return !stopped;
+    };
+    if (!walk(object, source_, visit_all)) {
+      return false;
+    }
+    const char* behind = nullptr;
+    return stopped || document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS;
   }
 
   void release();

@@ -213,6 +213,26 @@ TEST_CASE("JsonReader: fields by name, in whatever order they come") {
   CHECK(seen == R"(x:{"a":"b"};[1,[2,"}"]];-;z;y:none;)");
 }
 
+TEST_CASE("JsonReader: a padded text is one object and nothing behind it") {
+  JsonReader reader;
+  Arena arena;
+  const auto is_read = [&](std::string_view text) {
+    const auto padded = codec::PaddedBytes::copy_of(text);
+    return reader.each_padded_field(padded.view(), arena,
+                                    [](std::string_view, JsonValue&) { return true; });
+  };
+  CHECK(is_read("{}"));
+  CHECK(is_read(" {\"a\":[{}]}\r\n\t "));
+  CHECK_FALSE(is_read("{}{}"));
+  CHECK_FALSE(is_read("{\"a\":1}\n{\"b\":2}\n"));
+  CHECK_FALSE(is_read("{\"a\":1},"));
+  CHECK_FALSE(is_read("{} x"));
+  const auto two = codec::PaddedBytes::copy_of("{\"a\":1}{}");
+  CHECK(reader.each_padded_field(two.view(), arena, [](std::string_view, JsonValue&) {
+    return false;  // who stops does not hear of the rest
+  }));
+}
+
 TEST_CASE("DockerLineParser: the usual shapes") {
   codec::DockerLineParser parser;
   codec::DockerLine line;
