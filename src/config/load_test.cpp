@@ -202,6 +202,16 @@ TEST_CASE("Pipelines: the signal follows from inputs and outputs, or is said") {
   CHECK(errors_of(parts + "  any: {inputs: [h], outputs: [relay]}\n") ==
         Lines{"7:3 pipelines.any: this pipeline could carry logs or metrics or traces; say which: "
               "`signal: logs`"});
+  CHECK(errors_of(parts + "  old-traces: {inputs: [h], outputs: [relay]}\n") ==
+        Lines{"7:3 pipelines.old-traces: this pipeline could carry logs or metrics or traces; say "
+              "which: `signal: traces`"});
+  const auto named = load_text(
+      parts +
+          "  traces: {inputs: [h], outputs: [relay]}\n  logs: {inputs: [f], outputs: [relay]}\n",
+      fakes::table(), issues);
+  REQUIRE(named);
+  CHECK(named->pipelines[2].signal == Signal::traces);
+  CHECK(named->pipelines[3].signal == Signal::logs);
   CHECK(
       errors_of(parts + "  none: {inputs: [f], outputs: [store]}\n") ==
       Lines{"7:3 pipelines.none: inputs and outputs have no signal in common; f gives logs, store "

@@ -59,6 +59,14 @@ class SignalSet {
   unsigned bits_ = 0;
 };
 
+/// What a pipeline is likely to carry that is called `traces-audit`.
+Signal likely_signal(std::string_view name, const std::vector<Signal>& candidates) {
+  const auto within = std::ranges::find_if(candidates, [&](Signal signal) {
+    return name.find(to_string(signal)) != std::string_view::npos;
+  });
+  return within == candidates.end() ? candidates[0] : *within;
+}
+
 const std::vector<ComponentConfig>& components_of(const AgentConfig& config, ComponentKind kind) {
   switch (kind) {
     case ComponentKind::input:
@@ -234,8 +242,9 @@ class PipelineReader {
     }
   }
 
-  /// The signal is the one that inputs and outputs share, unless the pipeline says it. False when
-  /// there is none, or a component does not carry it.
+  /// The signal is the one that inputs and outputs share, unless the pipeline says it; where they
+  /// share several, the pipeline's name may say it. False when there is none, or a component does
+  /// not carry it.
   bool find_signal(const PipelineSection& section, PipelineConfig& pipeline) {
     SignalSet inputs = SignalSet::all();
     SignalSet outputs = SignalSet::all();
@@ -260,13 +269,16 @@ class PipelineReader {
         report_no_shared_signal(pipeline);
         return false;
       }
-      if (candidates.size() > 1) {
+      const auto named = std::ranges::find_if(
+          candidates, [&](Signal signal) { return pipeline.name == to_string(signal); });
+      if (candidates.size() > 1 && named == candidates.end()) {
         context_.issues.add(pipeline.position, context_.path,
                             fmt::format("this pipeline could carry {}", shared.text()),
-                            fmt::format("say which: `signal: {}`", to_string(candidates[0])));
+                            fmt::format("say which: `signal: {}`",
+                                        to_string(likely_signal(pipeline.name, candidates))));
         return false;
       }
-      pipeline.signal = candidates[0];
+      pipeline.signal = candidates.size() > 1 ? *named : candidates[0];
     }
     bool all_carry_it = true;
     for (const Use& use : uses_) {
