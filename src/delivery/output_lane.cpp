@@ -230,7 +230,7 @@ void OutputLane::refuse(Receipt* receipt, LedgerCell& cell, const Weight& weight
   if (receipt != nullptr) {
     report_partly(*receipt, weight.records, true, reason, &cell);
   }
-  log_.warn("refused",
+  log_.warn("refused_" + std::string(reason),
             std::string("a record cannot be sent (") + std::string(reason) +
                 ") and is given up; it begins with: " + std::string(example.substr(0, 120)));
 }

@@ -62,6 +62,11 @@ const std::string& text_for_clients(const Answer& answer) {
   return answer.detail.empty() ? answer.reason : answer.detail;
 }
 
+/// Each cause has examples of its own: one that is common does not hide another.
+std::string log_key(std::string_view reason) {
+  return fmt::format("refused_{}", reason);
+}
+
 /// Tells the sources of a request of which some records were refused. Which ones is not told: the
 /// first ones stand for them, as in the books.
 void tell_partly(const SealedRequest& request, const Answer& answer) {
@@ -251,9 +256,10 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
         break;
       }
       if (answer.refused != 0) {
-        log_.error("refused", fmt::format("{} of {} records were refused for good by the server: "
-                                          "{}",
-                                          answer.refused, records_of(request), answer.detail));
+        log_.error(log_key(answer.reason),
+                   fmt::format("{} of {} records were refused for good by the server: "
+                               "{}",
+                               answer.refused, records_of(request), answer.detail));
         tell_partly(request, answer);
       }
       finish(request, Outcome::settled, answer);
@@ -262,16 +268,18 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
       retry(request, answer);
       return;
     case Answer::Kind::refused:
-      log_.error("refused", fmt::format("a request of {} records was refused for good ({}): {}",
-                                        records_of(request), answer.reason, answer.detail));
+      log_.error(log_key(answer.reason),
+                 fmt::format("a request of {} records was refused for good ({}): {}",
+                             records_of(request), answer.reason, answer.detail));
       quarantine(request);
       landed(request);
       finish(request, Outcome::refused, answer);
       break;
     case Answer::Kind::blame_source:
       if (request.taken_apart) {
-        log_.error("refused", fmt::format("{} records of one source were refused for good ({}): {}",
-                                          records_of(request), answer.reason, answer.detail));
+        log_.error(log_key(answer.reason),
+                   fmt::format("{} records of one source were refused for good ({}): {}",
+                               records_of(request), answer.reason, answer.detail));
         quarantine(request);
         landed(request);
         finish(request, Outcome::refused, answer);
@@ -428,7 +436,7 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
                               (reason == ReworkReason::too_large &&
                                job->result->bodies[0].payload.size() >= request.payload_size));
         if (!job->result || useless) {
-          log_.error("refused",
+          log_.error(log_key(answer.reason),
                      fmt::format("a request of {} records was refused for good ({}) and cannot be "
                                  "taken apart: {}",
                                  records_of(request), answer.reason,
@@ -488,8 +496,9 @@ void OutputLane::replace(SealedRequest& request, Rework rework, const std::strin
                  "Records refused for good, by us before sending or by the server, by reason.",
                  {{"reason", refused.reason}})
         .add(refused.weight.records);
-    log_.error("refused", fmt::format("{} records cannot be sent ({} after {}) and are given up",
-                                      refused.weight.records, refused.reason, reason));
+    log_.error(log_key(refused.reason),
+               fmt::format("{} records cannot be sent ({} after {}) and are given up",
+                           refused.weight.records, refused.reason, reason));
   }
   // The pieces take the place of the whole: before everything newer, in the queue and in memory.
   size_t payload_bytes = 0;
