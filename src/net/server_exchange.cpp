@@ -16,9 +16,9 @@ namespace {
 
 // A refused body of this size is cheaper to read than a new connection (and its handshake) is.
 constexpr uint64_t kReadOnRefusal = 1024 * 1024;
-// A chunked body shows only while it is read that it is too large. So much of it is read to its
-// end, so that the client sees the 413.
-constexpr uint64_t kReadOnOverrun = 16 * 1024 * 1024;
+// A chunked body shows only while it is read that it is too large. So much more of it is read (and
+// kept nowhere), so that the client sees the 413: one whose connection just ends sends it again.
+constexpr uint64_t kReadOnOverrun = 128 * 1024 * 1024;
 constexpr size_t kFirstChunkedBytes = 64 * 1024;
 constexpr size_t kMostHeaders = 8;  // of most requests
 
@@ -149,7 +149,8 @@ bool ServerExchange::make_room(size_t more) {
 bool ServerExchange::on_bytes(const char* bytes, size_t size) {
   received_bytes_ += size;
   if (replied_ || too_large_) {
-    return received_bytes_ <= kReadOnOverrun;
+    overrun_bytes_ += size;
+    return overrun_bytes_ <= kReadOnOverrun;
   }
   if (!make_room(size)) {
     too_large_ = !replied_;

@@ -79,6 +79,7 @@ class ServerExchange final : public HttpExchange,
   Bytes body_;
   size_t body_size_ = 0;
   uint64_t received_bytes_ = 0;
+  uint64_t overrun_bytes_ = 0;  // came when it was clear that none are kept
   bool too_large_ = false;
 
   bool replied_ = false;
