@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "codec/proto_reader.h"
 #include "codec/proto_writer.h"
 #include "plugins/common/otlp/messages.h"
 #include "plugins/common/otlp/schema.h"
@@ -363,8 +364,19 @@ class Filter {
 
 }  // namespace
 
-Status RequestChecker::check(Signal signal, std::string_view body) {
+size_t RequestChecker::count_resources(std::string_view body) noexcept {
+  size_t count = 0;
+  codec::ProtoReader reader(body);
+  while (reader.next()) {
+    count += reader.field() == request::kResources ? 1 : 0;
+    reader.skip();
+  }
+  return count;
+}
+
+Status RequestChecker::check(Signal signal, std::string_view body, size_t resources) {
   resources_.clear();
+  resources_.reserve(resources);
   records_ = 0;
   refused_ = 0;
   const MessageType type = resource_of(signal);

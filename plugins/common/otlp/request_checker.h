@@ -33,8 +33,14 @@ struct CheckedResource {
 /// Source:   protobuf "Encoding"; wire-facts section 6.
 class RequestChecker {
  public:
-  /// Errors: invalid, with the place.
-  Status check(Signal signal, std::string_view body);
+  /// How many resources a body has at most, well-formed or not; and what check() needs for them.
+  static size_t count_resources(std::string_view body) noexcept;
+  static size_t scratch_bytes(size_t resources) noexcept {
+    return resources * sizeof(CheckedResource);
+  }
+
+  /// Errors: invalid, with the place. `resources`: count_resources(), for memory that fits.
+  Status check(Signal signal, std::string_view body, size_t resources = 0);
 
   /// Those that hold records.
   std::span<const CheckedResource> resources() const noexcept { return resources_; }

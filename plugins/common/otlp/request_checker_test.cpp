@@ -57,6 +57,12 @@ TEST_CASE("RequestChecker: resources, records and bytes are counted, for each si
   CHECK(checker.records() == 2);
 }
 
+TEST_CASE("RequestChecker: resources are counted ahead, also where they hold nothing") {
+  CHECK(RequestChecker::count_resources("") == 0);
+  CHECK(RequestChecker::count_resources(std::string_view("\x0a\0\x0a\0\x10\1\x0a\0", 8)) == 3);
+  CHECK(RequestChecker::count_resources("\x0a\x7f") <= 1);  // broken
+}
+
 TEST_CASE("RequestChecker: nothing, and resources without records, hold nothing") {
   RequestChecker checker;
   CHECK(checker.check(Signal::traces, ""));

@@ -19,6 +19,7 @@ namespace tailrace::inputs::otlp {
 
 using common::otlp::CheckedResource;
 using common::otlp::JsonRequestReader;
+using common::otlp::RequestChecker;
 using common::receiver::Ack;
 
 namespace {
@@ -108,6 +109,7 @@ void OtlpInput::release_scratch() {
   json_reader_.release();
   json_bytes_.release();
   kept_ = {};
+  context().lane().arena().reset();
 }
 
 void OtlpInput::on_whole_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size,
@@ -119,8 +121,17 @@ void OtlpInput::on_whole_body(const ExchangePtr& exchange, Bytes body_and_paddin
     refuse(*exchange, unpacked.error());
     return;
   }
-  if (const Status good = checker_.check(signal, unpacked->body); !good) {
+  const size_t resources = RequestChecker::count_resources(unpacked->body);
+  if (const Status room = make_room_for_views(resources, memory); !room) {
+    refuse(*exchange, room.error());
+    return;
+  }
+  if (const Status good = checker_.check(signal, unpacked->body, resources); !good) {
     refuse(*exchange, good.error());
+    return;
+  }
+  if (const Status room = make_room_for_copies(memory); !room) {
+    refuse(*exchange, room.error());
     return;
   }
   if (checker_.records() > checker_.refused() &&
@@ -180,6 +191,28 @@ Status OtlpInput::convert_json(Signal signal, std::string_view json, Reservation
   return room;
 }
 
+/// A few are within what an agent needs anyway; but of empty ones there may be millions in a body.
+Status OtlpInput::make_room_for_views(size_t resources, Reservation& memory) {
+  constexpr size_t kFew = 1024;
+  constexpr size_t kBatchBytes = sizeof(std::string_view) + 2 * sizeof(uint32_t);
+  // Twice: pipelines that edit a batch have views of their own.
+  const size_t bytes = RequestChecker::scratch_bytes(resources) + 2 * resources * kBatchBytes;
+  return resources <= kFew ? Status() : memory.grow(bytes);
+}
+
+/// Resources that have lost records are copied.
+Status OtlpInput::make_room_for_copies(Reservation& memory) const {
+  size_t copied = 0;
+  size_t longest = 0;
+  for (const CheckedResource& resource : checker_.resources()) {
+    if (resource.refused > 0) {
+      copied += resource.message.size();
+      longest = std::max(longest, resource.message.size());
+    }
+  }
+  return copied == 0 ? Status() : memory.grow(copied + longest);
+}
+
 /// Everything was checked and there is room: from here on nothing can be refused.
 void OtlpInput::take(const ExchangePtr& exchange, Signal signal, size_t body_size) {
   const uint64_t refused = checker_.refused();
@@ -219,6 +252,7 @@ void OtlpInput::push(Signal signal, Receipt* receipt) {
     uint32_t source_bytes = resource.source_bytes;
     if (resource.refused > 0) {
       kept_.clear();
+      kept_.reserve(message.size());
       common::otlp::append_without_refused(signal, message, kept_);
       if (kept_.empty()) {
         continue;

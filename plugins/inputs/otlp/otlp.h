@@ -64,6 +64,8 @@ class OtlpInput final : public BodyReceiver {
   Result<Unpacked> unpack(Signal signal, const HttpRequestHead& head, Bytes body_and_padding,
                           size_t body_size, Reservation& memory);
   Status convert_json(Signal signal, std::string_view json, Reservation& memory);
+  static Status make_room_for_views(size_t resources, Reservation& memory);
+  Status make_room_for_copies(Reservation& memory) const;
   void take(const ExchangePtr& exchange, Signal signal, size_t body_size);
   void push(Signal signal, Receipt* receipt);
 

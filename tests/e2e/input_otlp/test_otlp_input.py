@@ -117,13 +117,14 @@ DEEP_JSON = b'{"resourceSpans":' * 3000 + b"1" + b"}" * 3000
     (b"{", wire.JSON, {}, 400, 3),
     (b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"xyz"}]}]}]}', wire.JSON, {}, 400, 3),
     (b'{"resourceSpans":5}', wire.JSON, {}, 400, 3),
+    (b'{"resourceSpans":[]}\n{"resourceSpans":[]}\n', wire.JSON, {}, 400, 3),
     (b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"\xff"}]}]}]}', wire.JSON, {}, 400, 3),
     (DEEP_JSON, wire.JSON, {}, 400, 3),
     (WHOLE, wire.PROTOBUF, {"Content-Encoding": "gzip"}, 400, 3),
     (gzip.compress(WHOLE)[:-9], wire.PROTOBUF, {"Content-Encoding": "gzip"}, 400, 3),
     (WHOLE, wire.PROTOBUF, {"Content-Encoding": "br"}, 415, 3),
 ], ids=["truncated", "length", "no protobuf", "wire type", "truncated JSON", "an id that is none",
-        "JSON of another type", "no UTF-8", "deep JSON", "no gzip", "truncated gzip", "encoding"])
+        "JSON of another type", "two JSON documents", "no UTF-8", "deep JSON", "no gzip", "truncated gzip", "encoding"])
 def test_bad_bodies_are_refused_with_a_status_in_their_form(receiver, otlp, body, kind, headers,
                                                             status, code):
     answer = post(receiver.port, "/v1/traces", body, kind, headers)
@@ -175,6 +176,37 @@ def test_bodies_that_do_not_say_their_size_take_what_they_need(agents, otlp):
                    "it is refused")
     wait_until(lambda: agent.metrics().total("tailrace_input_incoming_bytes") == 0, "given back")
     assert SANITIZED or agent.memory()["peak"] < 48 * 1024
+
+
+@pytest.mark.parametrize("what", ["good", "bad ids", "empty"])
+def test_a_million_resources_stay_within_the_limit(agents, otlp, what):
+    """Each takes room beside its bytes; of those that hold next to nothing there may be many."""
+    agent = agents(otlp_chain(otlp, agent={"memory_limit": "64MiB"})).start()
+    port = agent.listen_ports()[0]
+    request = wire.REQUESTS["traces"]()
+    resource = request.resource_spans.add()
+    if what != "empty":
+        resource.scope_spans.add().spans.add(trace_id=bytes([1] * 16),
+                                             span_id=bytes([1] * (8 if what == "good" else 0)))
+    one = request.SerializeToString()
+    answer = post(port, "/v1/traces", one * (12_000_000 // len(one)))
+    assert answer.status == 413 and "memory" in answer.error()[1], answer
+    assert SANITIZED or agent.memory()["peak"] < 64 * 1024
+    assert post(port, "/v1/traces", one * 2000).status == 200
+    assert export(port, "traces", request_of()).status == 200
+
+
+def test_a_client_whose_chunked_body_is_too_large_hears_of_it(agents, otlp):
+    """One whose connection only ends would send it again for ever."""
+    agent = agents(otlp_chain(otlp, input={"max_body_size": "18MiB"})).start()
+    chunk = bytes(1 << 20)
+    with socket.create_connection(("127.0.0.1", agent.listen_ports()[0])) as client:
+        client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                       b"Content-Type: application/x-protobuf\r\n\r\n")
+        for _ in range(100):
+            client.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        client.sendall(b"0\r\n\r\n")
+        assert b" 413 " in client.recv(1000)
 
 
 @pytest.mark.parametrize("size", [21 << 20, 100_000_000])
