@@ -170,10 +170,15 @@ TEST_CASE("otlp gateway: partial success is passed on to a source that was alone
     return FakeServer::status(200, common::otlp::encode_response({1, "too old"}),
                               {{"content-type", "application/x-protobuf"}});
   });
-  const auto alone = common::otlp::decode_response(gateway.answer_to(body_of(1)).body);
+  const auto two =
+      request_of_resources({resource_message("a", {scope_of("x", {span_of(1), span_of(2)})})});
+  const auto alone = common::otlp::decode_response(gateway.answer_to(two.bytes()).body);
   REQUIRE(alone);
   CHECK(alone->rejected == 1);
   CHECK(alone->message == "too old");
+  const FakeAnswer none_taken = gateway.answer_to(body_of(1));
+  CHECK(none_taken.status == 400);
+  CHECK(common::otlp::decode_status(none_taken.body)->message == "refused: too old");
   // Of several sources nobody knows whose it was: it is counted only.
   const auto first = gateway.post(body_of(2));
   const auto second = gateway.post(body_of(3));
@@ -181,7 +186,7 @@ TEST_CASE("otlp gateway: partial success is passed on to a source that was alone
   CHECK(first->status == 200);
   CHECK(first->body.empty());
   CHECK(second->body.empty());
-  CHECK(gateway.bench.row("in", "t", "out").refused.records == 2);
+  CHECK(gateway.bench.row("in", "t", "out").refused.records == 3);
   CHECK(gateway.bench.stop());
 }
 
