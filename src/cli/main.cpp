@@ -202,7 +202,7 @@ void declare(CLI::App& app, Arguments& arguments, std::function<int()>& action) 
 }
 
 int main(int argc, char** argv) {
-  CLI::App app("Collects logs and forwards them; loses nothing.", "tailrace");
+  CLI::App app("Collects logs, metrics and traces and forwards them; loses nothing.", "tailrace");
   Arguments arguments;
   std::function<int()> action = [&app] {
     std::cerr << app.help();

@@ -156,9 +156,11 @@ const Schema& pipeline_schema() {
              "Names of the processors, in the order in which they run."),
       option("outputs", &PipelineSection::outputs, "Names of the outputs; each gets everything.")
           .required(),
-      choice("signal", &PipelineSection::signal,
-             "What the pipeline carries; needed only where inputs and outputs share several.",
-             {{"logs", Signal::logs}, {"metrics", Signal::metrics}, {"traces", Signal::traces}}),
+      choice(
+          "signal", &PipelineSection::signal,
+          "What the pipeline carries; needed only where inputs and outputs share several, and the "
+          "pipeline is not called `logs`, `metrics` or `traces`.",
+          {{"logs", Signal::logs}, {"metrics", Signal::metrics}, {"traces", Signal::traces}}),
   });
   return schema;
 }

@@ -61,6 +61,14 @@ std::string suggest(std::string_view written, const std::vector<std::string>& kn
   if (best != nullptr) {
     return fmt::format("did you mean \"{}\"?", *best);
   }
+  // `tls` for `tls_config`, `otlphttp` for `otlp`: one is the beginning of the other.
+  for (const std::string& word : known) {
+    const std::string simple = simplified(word);
+    if (std::min(simple.size(), wanted.size()) >= 3 &&
+        (simple.starts_with(wanted) || wanted.starts_with(simple))) {
+      return fmt::format("did you mean \"{}\"?", word);
+    }
+  }
   if (known.empty() || known.size() > kFewWords) {
     return {};
   }

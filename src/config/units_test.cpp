@@ -105,6 +105,8 @@ TEST_CASE("Suggestions: the closest word, or the few that there are") {
   CHECK(suggest("Batch-Size", {"batch_size", "linger"}) == "did you mean \"batch_size\"?");
   CHECK(suggest("tail", {"tai", "tails"}) == "did you mean \"tai\"?");
   CHECK(suggest("zzz", {"url", "timeout"}) == "known: url, timeout");
+  CHECK(suggest("otlphttp", {"loki", "otlp"}) == "did you mean \"otlp\"?");
+  CHECK(suggest("tls", {"url", "tls_config"}) == "did you mean \"tls_config\"?");
   CHECK(suggest("zzz", {}).empty());
   CHECK(suggest("zzz", std::vector<std::string>(100, "word")).empty());
 }

@@ -46,8 +46,9 @@ Result<Url> parse_url(std::string_view text) {
     return fail(ErrorCode::invalid, "the URL contains a blank or a control character");
   }
   if (text.find("://") == std::string_view::npos) {
-    return fail(ErrorCode::invalid,
-                fmt::format("expected a URL such as http://host:3100/path, got \"{}\"", text));
+    return fail(ErrorCode::invalid, fmt::format("expected a URL with http:// or https:// in front, "
+                                                "such as http://host:3100/path, got \"{}\"",
+                                                text));
   }
   const CurlUrl parsed(curl_url());
   const std::string copy(text);

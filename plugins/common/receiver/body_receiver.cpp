@@ -63,22 +63,23 @@ Status BodyReceiver::serve(const ListenConfig& door) {
   server.tls = door.tls;
   server.max_connections = door.max_connections;
   server.idle_timeout = door.idle_timeout;
-  return add_door(door.listen, context_.http_server(server, *this));
+  return add_door(door.listen, context_.http_server(server, *this), "");
 }
 
 Status BodyReceiver::serve(const GrpcServerConfig& door) {
-  return add_door(door.listen, context_.grpc_server(door, *this));
+  return add_door(door.listen, context_.grpc_server(door, *this), " for gRPC");
 }
 
-Status BodyReceiver::add_door(const std::string& listen, Result<std::unique_ptr<HttpServer>> made) {
+Status BodyReceiver::add_door(const std::string& listen, Result<std::unique_ptr<HttpServer>> made,
+                              std::string_view what) {
   if (!made) {
     return tl::unexpected(made.error());
   }
   const Door& door = doors_.emplace_back(Door{listen, std::move(*made)});
   if (context_.lane().id() == 0) {  // all lanes share the port
     context_.log().info("listening",
-                        fmt::format("listening on {}:{}", listen.substr(0, listen.rfind(':')),
-                                    door.server->port()));
+                        fmt::format("listening on {}:{}{}", listen.substr(0, listen.rfind(':')),
+                                    door.server->port(), what));
   }
   return {};
 }
@@ -261,8 +262,11 @@ void BodyReceiver::refuse(HttpExchange& exchange, Reply answer, std::string_view
                "Bodies that were not taken, or not settled in time, by reason.",
                {{"reason", std::string(reason)}})
       .increment();
-  context_.log().warn(reason, fmt::format("answered {} to {}: {}", answer.status,
-                                          exchange.head().peer, answer.text));
+  const HttpRequestHead& head = exchange.head();
+  context_.log().warn(
+      reason, head.is_grpc
+                  ? fmt::format("refused a gRPC call from {}: {}", head.peer, answer.text)
+                  : fmt::format("answered {} to {}: {}", answer.status, head.peer, answer.text));
   reply(exchange, std::move(answer));
 }
 

@@ -97,7 +97,8 @@ class BodyReceiver : public Input, public HttpHandler, public GrowingBodyHandler
     std::string listen;
     std::unique_ptr<HttpServer> server;
   };
-  Status add_door(const std::string& listen, Result<std::unique_ptr<HttpServer>> made);
+  Status add_door(const std::string& listen, Result<std::unique_ptr<HttpServer>> made,
+                  std::string_view what);
 
   const BodyConfig& config_;
   const ListenConfig* listen_ = nullptr;

@@ -60,11 +60,12 @@ std::string label_name_complaint(const std::string& name);
 /// The options of ListenConfig; C is it, or derives from it.
 template <class C>
 std::vector<Option<C>> listen_options(const std::string& example) {
+  // Required, unless C knows a port that everybody expects.
+  auto listen = option<C, std::string>(
+      "listen", &C::listen,
+      "Address and port, such as `" + example + "`. Port 0 takes any free one.");
   return {
-      option<C, std::string>(
-          "listen", &C::listen,
-          "Address and port, such as `" + example + "`. Port 0 takes any free one.")
-          .required(),
+      C().listen.empty() ? std::move(listen).required() : std::move(listen),
       object<C, TlsServerConfig>("tls", &C::tls, "Serve HTTPS.", tls_server_schema()),
       option<C, uint32_t>("max_connections", &C::max_connections,
                           "Clients connected at a time; one more is turned away.")

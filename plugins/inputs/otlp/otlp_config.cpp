@@ -39,8 +39,7 @@ const Schema& grpc_schema() {
   using C = GrpcDoorConfig;
   static const Schema schema = Schema::of<C>({
       option("listen", &C::listen,
-             "Address and port, such as `0.0.0.0:4317`. Port 0 takes any free one.")
-          .required(),
+             "Address and port, such as `0.0.0.0:4317`. Port 0 takes any free one."),
       object("tls", &C::tls, "Serve gRPC over TLS.", tls_server_schema()),
       option("max_message_size", &C::max_message_size,
              "Largest message, as it is sent; so much memory is set aside for each one that is on "

@@ -18,12 +18,13 @@ struct CorsConfig {
 };
 
 struct HttpDoorConfig : common::receiver::ListenConfig {
+  HttpDoorConfig() { listen = "0.0.0.0:4318"; }
   std::optional<CorsConfig> cors;
 };
 
 /// Where to listen for gRPC.
 struct GrpcDoorConfig {
-  std::string listen;
+  std::string listen = "0.0.0.0:4317";
   std::optional<TlsServerConfig> tls;
   ByteSize max_message_size{4 << 20};
   uint32_t max_calls = 1024;

@@ -165,3 +165,35 @@ def test_a_broken_config_of_a_running_agent_is_not_needed_to_go_on(agents, loki,
     lines = node.container().write_many(3)
     loki.wait_lines(lines)
     wait_until(agent.running, "it runs on")
+
+
+OTLP = """
+agent: {{state_dir: "{folder}/state"}}
+inputs:
+  apps: {{type: otlp, grpc: {{}}, http: {{}}}}
+outputs:
+  tempo: {{type: otlp, protocol: grpc, endpoint: "http://tempo:4317"}}
+pipelines:
+  traces: {{inputs: [apps], outputs: [tempo]}}
+"""
+
+
+def test_a_pipeline_of_otlp_needs_no_more_than_its_name(tmp_path):
+    code, said, _ = check(tmp_path, OTLP.format(folder=tmp_path))
+    assert code == 0 and "pipeline traces (traces): apps -> tempo" in said, said
+
+
+@pytest.mark.parametrize("was, becomes, place, words", [
+    ("traces:", "audit-traces:", (8, 3), ["signal: traces"]),
+    ("http://tempo", "tempo", (6, 49), ["http://"]),
+    ("type: otlp, protocol: grpc", "type: otlphttp", (6, 17), ['did you mean "otlp"']),
+    ("protocol: grpc", "tls: {insecure: true}", (6, 23), ['did you mean "tls_config"']),
+    ("http: {}", "http: {listen: \"0.0.0.0:4317\"}", (4, 47), ["grpc.listen"]),
+])
+def test_what_users_of_a_collector_write_is_explained(tmp_path, was, becomes, place, words):
+    text = OTLP.format(folder=tmp_path)
+    assert was in text
+    code, said, places = check(tmp_path, text.replace(was, becomes, 1))
+    assert code == 2 and place in places, said
+    for word in words:
+        assert word in said, said
