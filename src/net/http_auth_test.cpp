@@ -425,7 +425,7 @@ TEST_CASE("HttpClient: what cannot be right in the options") {
   CHECK(contains(complaint_about([](auto& c) { c.proxy_url = "ftp://x"; }), "proxy_url: "));
   CHECK(complaint_about([](auto& c) {
           c.headers = {{"authorization", "x"}};
-        }) == "headers: authorization cannot be set here");
+        }) == "headers: authorization cannot be set here; use `authorization` or `basic_auth`");
   CHECK(complaint_about([](auto& c) {
           c.headers = {{"A B", "x"}};
         }) == "headers: \"A B\" is no header name");

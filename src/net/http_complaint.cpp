@@ -102,8 +102,10 @@ std::string of_header(const std::string& name, const StringList& values) {
 }
 
 std::string of_own_header(const std::string& name, const StringList& values) {
-  if (std::ranges::find(kReserved, codec::lower_case(name)) != kReserved.end()) {
-    return fmt::format("{} cannot be set here", name);
+  const std::string lower = codec::lower_case(name);
+  if (std::ranges::find(kReserved, lower) != kReserved.end()) {
+    return fmt::format("{} cannot be set here{}", name,
+                       lower == "authorization" ? "; use `authorization` or `basic_auth`" : "");
   }
   return of_header(name, values);
 }

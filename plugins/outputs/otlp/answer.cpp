@@ -50,15 +50,22 @@ Answer of_status(Answer::Kind kind, const CallResult& result) {
   Answer answer;
   answer.kind = kind;
   answer.reason = fmt::format("http_{}", result.status);
-  answer.detail = fmt::format("{} {}", result.status, message_of(result));
+  const std::string message = message_of(result);
+  answer.detail = fmt::format("{}{}{}", result.status, message.empty() ? "" : " ", message);
   return answer;
 }
 
-Answer not_answered(const CallResult& result) {
+/// `wrong` is what the transport says of a server that speaks the other protocol, as those of ports
+/// 4317 and 4318 do.
+Answer not_answered(const CallResult& result, std::string_view wrong, std::string_view hint) {
+  const Error& error = result.transport.error();
   Answer answer;
   answer.kind = Answer::Kind::retry;
-  answer.reason = to_string(result.transport.error().code);
-  answer.detail = result.transport.error().message;
+  answer.reason = to_string(error.code);
+  answer.detail = error.message;
+  if (error.message.find(wrong) != std::string::npos) {
+    answer.detail.append(" (").append(hint).append(")");
+  }
   return answer;
 }
 
@@ -99,7 +106,7 @@ Answer success(const CallResult& result, const AnswerContext& context) {
 
 Answer read_http_answer(const CallResult& result, const AnswerContext& context) {
   if (!result.transport) {
-    return not_answered(result);
+    return not_answered(result, "HTTP/0.9", "if this is a gRPC server: `protocol: grpc`");
   }
   if (result.status >= 200 && result.status < 300) {
     return success(result, context);
@@ -127,7 +134,8 @@ Answer read_http_answer(const CallResult& result, const AnswerContext& context) 
 
 Answer read_grpc_answer(const CallResult& result, const AnswerContext& context) {
   if (!result.transport) {
-    return not_answered(result);
+    return not_answered(result, "Failed parsing HTTP/2",
+                        "if this is an HTTP server: `protocol: http`");
   }
   if (result.status == grpc_code::kOk) {
     return partial_success(result, context);

@@ -58,4 +58,19 @@ TEST_CASE("otlp answer: the server's words are found in its status") {
   CHECK(refused.reason == "http_400");
   CHECK(refused.detail == "400 trace id is too short");
   CHECK(read(400, "plain\ntext").detail == "400 plain text");
+  CHECK(read(429).detail == "429");
+}
+
+TEST_CASE("otlp answer: a server of the other protocol is named") {
+  CallResult to_grpc;
+  to_grpc.transport = fail(ErrorCode::network, "Received HTTP/0.9 when not allowed");
+  const Answer http = read_http_answer(to_grpc, {});
+  CHECK(http.kind == Kind::retry);
+  CHECK(http.detail ==
+        "Received HTTP/0.9 when not allowed (if this is a gRPC server: `protocol: grpc`)");
+  CallResult to_http;
+  to_http.transport = fail(ErrorCode::network, "UNAVAILABLE: Failed parsing HTTP/2");
+  CHECK(read_grpc_answer(to_http, {}).detail.ends_with("HTTP server: `protocol: http`)"));
+  to_http.transport = fail(ErrorCode::network, "connection refused");
+  CHECK(read_grpc_answer(to_http, {}).detail == "connection refused");
 }
