@@ -132,16 +132,25 @@ bool ServerExchange::make_room(size_t more) {
     return false;
   }
   if (wanted + kBlockPadding > body_.size()) {
-    const uint64_t doubled = std::max<uint64_t>(body_.size() * 2, kFirstChunkedBytes);
-    const uint64_t room = std::min(std::max(doubled, wanted), limit_) + kBlockPadding;
-    if (growing_ != nullptr && !growing_->on_growth(shared_from_this(), room)) {
-      return false;
+    const auto room_for = [&](uint64_t size) {
+      return std::min(std::max(size, wanted), limit_) + kBlockPadding;
+    };
+    uint64_t room = room_for(std::max<uint64_t>(body_.size() * 2, kFirstChunkedBytes));
+    if (growing_ != nullptr) {
+      // A quarter at least: each byte is copied a few times only.
+      room = growing_->on_growth(shared_from_this(), room_for(body_.size() / 4 * 5), room);
+      if (room == 0) {
+        return false;
+      }
     }
     Bytes larger(room);
     if (body_size_ > 0) {
       std::memcpy(larger.data(), body_.data(), body_size_);
     }
     body_ = std::move(larger);
+    if (growing_ != nullptr) {
+      growing_->on_grown(shared_from_this(), room);
+    }
   }
   return true;
 }

@@ -97,8 +97,11 @@ class FakeHttpServer final : public HttpServer {
     if (!exchange->head().content_length) {
       auto* growing = dynamic_cast<GrowingBodyHandler*>(&handler_);
       for (const uint64_t room : {body.size() / 2 + kBlockPadding, body.size() + kBlockPadding}) {
-        if (growing != nullptr && !growing->on_growth(exchange, room)) {
-          return;
+        if (growing != nullptr) {
+          if (growing->on_growth(exchange, room, room) == 0) {
+            return;
+          }
+          growing->on_grown(exchange, room);
         }
       }
     }

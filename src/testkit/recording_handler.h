@@ -17,7 +17,8 @@ class RecordingHandler final : public HttpHandler, public GrowingBodyHandler {
   using Exchange = std::shared_ptr<HttpExchange>;
 
   uint64_t limit = 1024 * 1024;
-  uint64_t room = UINT64_MAX;  // for a body that does not say its size
+  uint64_t room = UINT64_MAX;  // for a body that does not say its size, its copies included
+  uint64_t held = 0;           // by such a body
   std::function<void(const Exchange&)> head = [](const Exchange&) {};
   std::function<void(const Exchange&, const std::string& body)> body =
       [](const Exchange& exchange, const std::string&) { exchange->reply(204, {}, ""); };
@@ -28,15 +29,18 @@ class RecordingHandler final : public HttpHandler, public GrowingBodyHandler {
 
   uint64_t on_head(const Exchange& exchange) override {
     heads.push_back(exchange);
+    held = 0;
     head(exchange);
     return exchange->replied() ? 0 : limit;
   }
-  bool on_growth(const Exchange& exchange, uint64_t wanted) override {
-    if (wanted > room) {
+  uint64_t on_growth(const Exchange& exchange, uint64_t least, uint64_t most) override {
+    if (held + least > room) {
       exchange->reply(429, {}, "");
+      return 0;
     }
-    return wanted <= room;
+    return held + most > room ? least : most;
   }
+  void on_grown(const Exchange&, uint64_t now) override { held = now; }
   void on_body(const Exchange& exchange, Bytes bytes, size_t size) override {
     bodies.emplace_back(bytes.data(), size);
     padding_is_there = padding_is_there && bytes.size() >= size + 64;

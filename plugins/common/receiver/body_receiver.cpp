@@ -165,18 +165,28 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
   return limit;
 }
 
-bool BodyReceiver::on_growth(const ExchangePtr& exchange, uint64_t room) {
+uint64_t BodyReceiver::on_growth(const ExchangePtr& exchange, uint64_t least, uint64_t most) {
   const auto incoming = incoming_.find(exchange.get());
   if (incoming == incoming_.end()) {
-    return false;
+    return 0;
   }
   // While it is copied there are both, the old room and the new.
-  if (const Status more = incoming->second.grow(room); !more) {
-    incoming_.erase(incoming);  // the rest may take long to come, and is not kept
-    refuse(*exchange, more.error());
-    return false;
+  Reservation& memory = incoming->second;
+  if (memory.grow(most)) {
+    return most;
   }
-  return true;
+  if (const Status some = memory.grow(least); !some) {
+    incoming_.erase(incoming);  // the rest may take long to come, and is not kept
+    refuse(*exchange, some.error());
+    return 0;
+  }
+  return least;
+}
+
+void BodyReceiver::on_grown(const ExchangePtr& exchange, uint64_t room) {
+  if (const auto incoming = incoming_.find(exchange.get()); incoming != incoming_.end()) {
+    incoming->second.shrink(room);
+  }
 }
 
 void BodyReceiver::on_end(const ExchangePtr& exchange) {

@@ -88,7 +88,8 @@ class BodyReceiver : public Input, public HttpHandler, public GrowingBodyHandler
 
  private:
   uint64_t on_head(const ExchangePtr& exchange) override;
-  bool on_growth(const ExchangePtr& exchange, uint64_t room) override;
+  uint64_t on_growth(const ExchangePtr& exchange, uint64_t least, uint64_t most) override;
+  void on_grown(const ExchangePtr& exchange, uint64_t room) override;
   void on_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size) override;
   void on_end(const ExchangePtr& exchange) override;
 

@@ -39,9 +39,12 @@ class Reservation {
     const size_t all = account_->capacity();
     return all > bytes_ ? all - bytes_ : 0;
   }
-  void release() noexcept {
-    if (bytes_ > 0) {
-      account_->release(std::exchange(bytes_, 0));
+  void release() noexcept { shrink(0); }
+  /// Gives back all but so much.
+  void shrink(size_t bytes) noexcept {
+    if (bytes_ > bytes) {
+      account_->release(bytes_ - bytes);
+      bytes_ = bytes;
     }
   }
   size_t bytes() const noexcept { return bytes_; }

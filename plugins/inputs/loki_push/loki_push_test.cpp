@@ -226,6 +226,19 @@ TEST_CASE("LokiPushInput: a chunked body that finds no room gives back what it h
   CHECK(bench.test_memory().used == 0);  // although the rest may still come
 }
 
+TEST_CASE("LokiPushInput: a chunked body holds no more than one that says its size") {
+  const std::string body = snappied(stream(R"({app="a"})", entry(1, std::string(90'000, 'x'))));
+  size_t most[2] = {};
+  for (const bool chunked : {false, true}) {
+    PushBench bench;
+    const auto answer = bench.post(
+        body, chunked ? with(kProtobuf, "transfer-encoding", "chunked") : Headers(kProtobuf));
+    CHECK(bench.test_memory().used == 0);
+    most[chunked ? 1 : 0] = bench.test_memory().most;
+  }
+  CHECK(most[1] == most[0]);
+}
+
 TEST_CASE("LokiPushInput: without memory or credit the client is told when to come again") {
   {
     PushBench bench;
