@@ -12,6 +12,7 @@
 #include "tailrace/http.h"
 #include "tailrace/lane.h"
 #include "tailrace/log.h"
+#include "tailrace/memory_account.h"
 #include "tailrace/metrics.h"
 #include "tailrace/result.h"
 
@@ -64,18 +65,6 @@ class Checkpoints {
   /// Like put, and calls `done` on the lane after the row is fsynced. For decisions that a replay
   /// must repeat. On a failing disk it is tried again until it works or the lane stops.
   virtual void put_durable(std::string key, std::string value, std::function<void()> done) = 0;
-};
-
-/// Memory that an input holds beyond the unit in work (bodies, carried lines): counted against
-/// agent.memory_limit. Any thread.
-class MemoryAccount {
- public:
-  virtual ~MemoryAccount() = default;
-  /// False when it would exceed the limit; then nothing is reserved.
-  virtual bool reserve(size_t bytes) noexcept = 0;
-  virtual void release(size_t bytes) noexcept = 0;
-  /// What all its users can have together: for who needs more, waiting is no help.
-  virtual size_t capacity() const noexcept { return SIZE_MAX; }
 };
 
 /// What the engine gives to an input. Everything outlives the input.

@@ -7,6 +7,7 @@
 #include "tailrace/batch.h"
 #include "tailrace/lane.h"
 #include "tailrace/log.h"
+#include "tailrace/memory_account.h"
 #include "tailrace/metrics.h"
 
 namespace tailrace {
@@ -31,6 +32,8 @@ class ProcessorContext {
   virtual ~ProcessorContext() = default;
   virtual const std::string& name() const noexcept = 0;
   virtual Lane& lane() noexcept = 0;
+  /// For what it keeps beyond a call.
+  virtual MemoryAccount& memory() noexcept = 0;
   virtual Metrics& metrics() noexcept = 0;
   virtual const Log& log() noexcept = 0;
 };

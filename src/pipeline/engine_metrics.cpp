@@ -118,7 +118,9 @@ void register_engine_metrics(EngineShared& shared, std::vector<const delivery::L
     }
     agent.gauge("memory_limit_bytes", "agent.memory_limit.")
         .set(static_cast<double>(shared.config.memory_limit.bytes));
-    agent.gauge("input_memory_bytes", "Memory that inputs hold beyond the unit in work.")
+    agent
+        .gauge("input_memory_bytes",
+               "Memory that inputs, processors and converters hold beyond the unit in work.")
         .set(static_cast<double>(shared.input_memory->used()));
     agent
         .gauge("input_memory_limit_bytes",

@@ -179,6 +179,7 @@ class LaneEngine::StageHost final : public ProcessorContext {
 
   const std::string& name() const noexcept override { return name_; }
   Lane& lane() noexcept override { return engine_.lane_; }
+  MemoryAccount& memory() noexcept override { return *engine_.shared_.input_memory; }
   Metrics& metrics() noexcept override { return metrics_; }
   const Log& log() noexcept override { return log_; }
   const std::string& log_name() const noexcept { return log_name_; }

@@ -13,6 +13,7 @@
 #include "base/metrics_registry.h"
 #include "testkit/manual_lane.h"
 #include "testkit/stage_under_test.h"
+#include "testkit/test_memory.h"
 
 namespace tailrace::testkit {
 
@@ -45,6 +46,7 @@ class ConverterBench final : public ConverterContext {
 
   const std::string& name() const noexcept override { return name_; }
   ManualLane& lane() noexcept override { return lane_; }
+  TestMemory& memory() noexcept override { return memory_; }
   Metrics& metrics() noexcept override { return metrics_; }
   const Log& log() noexcept override { return log_; }
 
@@ -73,6 +75,7 @@ class ConverterBench final : public ConverterContext {
 
   std::string name_ = "under_test";
   ManualLane lane_;
+  TestMemory memory_;
   MetricsRegistry registry_;
   Metrics& metrics_ = registry_.scope(0, {{"component", "under_test"}});
   Log log_{"under_test"};

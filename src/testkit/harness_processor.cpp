@@ -10,6 +10,7 @@
 #include "base/metrics_registry.h"
 #include "testkit/plugin_harness.h"
 #include "testkit/stage_under_test.h"
+#include "testkit/test_memory.h"
 
 namespace tailrace::testkit {
 
@@ -19,12 +20,14 @@ class Host final : public ProcessorContext {
  public:
   const std::string& name() const noexcept override { return name_; }
   ManualLane& lane() noexcept override { return lane_; }
+  TestMemory& memory() noexcept override { return memory_; }
   Metrics& metrics() noexcept override { return metrics_; }
   const Log& log() noexcept override { return log_; }
 
  private:
   std::string name_ = "under_test";
   ManualLane lane_;
+  TestMemory memory_;
   MetricsRegistry registry_;
   Metrics& metrics_ = registry_.scope(0, {{"component", "under_test"}});
   Log log_{"processor.under_test"};

@@ -13,6 +13,7 @@
 #include "base/metrics_registry.h"
 #include "testkit/log_records.h"
 #include "testkit/manual_lane.h"
+#include "testkit/test_memory.h"
 
 namespace tailrace::testkit {
 
@@ -52,6 +53,7 @@ class ProcessorBench final : public ProcessorContext {
 
   const std::string& name() const noexcept override { return name_; }
   ManualLane& lane() noexcept override { return lane_; }
+  TestMemory& memory() noexcept override { return memory_; }
   Metrics& metrics() noexcept override { return metrics_; }
   const Log& log() noexcept override { return log_; }
   Processor& processor() noexcept { return *processor_; }
@@ -59,6 +61,7 @@ class ProcessorBench final : public ProcessorContext {
  private:
   std::string name_ = "under_test";
   ManualLane lane_;
+  TestMemory memory_;
   MetricsRegistry registry_;
   Metrics& metrics_;
   Log log_{"processor.under_test"};

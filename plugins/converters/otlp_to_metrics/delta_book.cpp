@@ -119,22 +119,21 @@ const char* DeltaBook::add(std::string_view series, Kind kind, Point& point) {
   const auto found = sums_.find(std::string(series));
   if (point.is_stale) {  // it ends
     if (found != sums_.end()) {
-      bytes_ -= size_of(series, found->second.so_far);
+      memory_.hold(memory_.bytes() - size_of(series, found->second.so_far));
       sums_.erase(found);
     }
     return nullptr;
   }
   if (found == sums_.end()) {
     const size_t size = size_of(series, point);
-    if (bytes_ + size > limit_) {
+    if (!memory_.hold(memory_.bytes() + size)) {
       forget_idle();
-    }
-    if (bytes_ + size > limit_) {
-      return "delta_memory_full";
+      if (!memory_.hold(memory_.bytes() + size)) {
+        return "delta_memory_full";
+      }
     }
     static_cast<PointValues&>(point) = begun_by(point);
     sums_.emplace(series, Sum{point, clock_.monotonic_ns()});
-    bytes_ += size;
     return nullptr;
   }
   Sum& sum = found->second;
@@ -142,26 +141,26 @@ const char* DeltaBook::add(std::string_view series, Kind kind, Point& point) {
   if (point.time <= so_far.time) {
     return "delta_out_of_order";
   }
-  const size_t others = bytes_ - size_of(series, so_far);
-  if (others + size_of(series, point) > limit_) {
+  const size_t before = size_of(series, so_far);
+  const size_t others = memory_.bytes() - before;
+  if (!memory_.hold(others + std::max(before, size_of(series, point)))) {
     return "delta_memory_full";
   }
-  bytes_ = others;
   bool added = true;
   if (kind == Kind::sum) {
     so_far.value += point.value;
   } else if (kind == Kind::histogram) {
     added = add_histogram(so_far, point);
   } else {
-    const size_t room = (limit_ - others - size_of(series, {})) / sizeof(uint64_t);
+    const size_t room = (memory_.limit() - others - size_of(series, {})) / sizeof(uint64_t);
     added = add_exponential(so_far, point, std::min(room, kMostBuckets));
   }
-  if (added) {
+  if (added && memory_.hold(others + size_of(series, so_far))) {
     so_far.time = point.time;
   } else {
     so_far = begun_by(point);  // again
+    memory_.hold(others + size_of(series, so_far));
   }
-  bytes_ += size_of(series, so_far);
   sum.seen_ns = clock_.monotonic_ns();
   static_cast<PointValues&>(point) = so_far;
   return nullptr;
@@ -173,11 +172,13 @@ void DeltaBook::forget_idle() {
     return;
   }
   looked_ns_ = now;
+  size_t left = memory_.bytes();
   std::erase_if(sums_, [&](const auto& entry) {
     const bool is_idle = now - entry.second.seen_ns > kIdleNs;
-    bytes_ -= is_idle ? size_of(entry.first, entry.second.so_far) : 0;
+    left -= is_idle ? size_of(entry.first, entry.second.so_far) : 0;
     return is_idle;
   });
+  memory_.hold(left);
 }
 
 size_t DeltaBook::size_of(std::string_view series, const PointValues& values) noexcept {

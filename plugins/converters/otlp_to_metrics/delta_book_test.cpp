@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "testkit/manual_lane.h"
+#include "testkit/test_memory.h"
 
 using namespace tailrace;
 using namespace tailrace::converters::otlp_to_metrics;
@@ -30,7 +31,8 @@ Point exponential(uint64_t time, int64_t scale, int64_t offset, std::vector<uint
 
 struct Rig {
   testkit::ManualClock clock;
-  DeltaBook book{4096, clock};
+  testkit::TestMemory memory;
+  DeltaBook book{4096, memory, clock};
 };
 
 }  // namespace
@@ -121,6 +123,33 @@ TEST_CASE("DeltaBook: a histogram cannot grow beyond the memory") {
   CHECK(rig.book.add("e", Kind::exponential, far) == nullptr);  // begins again
   CHECK(far.positive.counts == std::vector<uint64_t>{1});
   CHECK(rig.book.bytes() <= 4096);
+}
+
+TEST_CASE("DeltaBook: what it holds is reserved, and no more is held than there is") {
+  testkit::ManualClock clock;
+  testkit::TestMemory memory;
+  {
+    DeltaBook book(1 << 20, memory, clock);
+    Point first = exponential(10, 0, 0, {1});
+    Point number_of_y = number(10, 1);
+    CHECK(book.add("x", Kind::exponential, first) == nullptr);
+    CHECK(book.add("y", Kind::sum, number_of_y) == nullptr);
+    CHECK(memory.used == book.bytes());
+    memory.limit = memory.used + 40;  // others have the rest
+    Point far = exponential(20, 0, 1000, {1});
+    CHECK(book.add("x", Kind::exponential, far) == nullptr);  // begins again
+    CHECK(far.positive.counts == std::vector<uint64_t>{1});
+    Point near = exponential(30, 0, 1001, {1});
+    CHECK(book.add("x", Kind::exponential, near) == nullptr);
+    CHECK(near.positive.counts == std::vector<uint64_t>{1, 1});
+    Point wide = exponential(40, 0, 1000, std::vector<uint64_t>(100, 1));
+    CHECK(book.add("x", Kind::exponential, wide) == std::string_view("delta_memory_full"));
+    Point other = number(10, 1);
+    CHECK(book.add("z", Kind::sum, other) == std::string_view("delta_memory_full"));
+    CHECK(memory.used == book.bytes());
+    CHECK(memory.used <= memory.limit);
+  }
+  CHECK(memory.used == 0);
 }
 
 TEST_CASE("DeltaBook: a series that ends is forgotten") {

@@ -77,8 +77,8 @@ OtlpToMetrics::OtlpToMetrics(std::shared_ptr<const OtlpToMetricsConfig> config,
                              ConverterContext& context)
     : config_(std::move(config)),
       series_labels_(*config_),
-      cache_(config_->label_memory.bytes, context.lane().clock()),
-      deltas_(config_->delta_memory.bytes, context.lane().clock()),
+      cache_(config_->label_memory.bytes, context.memory(), context.lane().clock()),
+      deltas_(config_->delta_memory.bytes, context.memory(), context.lane().clock()),
       texts_(4096) {}
 
 void OtlpToMetrics::convert(const Batch& batch, Next& next) noexcept {

@@ -47,11 +47,12 @@ const Schema& otlp_to_metrics_schema() {
              "cumulative series.",
              {{"refuse", DeltaMode::refuse}, {"accumulate", DeltaMode::accumulate}}),
       option("delta_memory", &Config::delta_memory,
-             "Most memory for accumulated series, on each lane.")
+             "Most memory for accumulated series, on each lane; of what inputs have of "
+             "`agent.memory_limit`.")
           .range("64KiB", "4GiB"),
       option("label_memory", &Config::label_memory,
              "Most memory for labels of series that came before, on each lane: they are not made "
-             "once more.")
+             "once more. Of the same memory, and at most an eighth of it.")
           .range("0B", "4GiB"),
   });
   return schema;

@@ -19,7 +19,7 @@ void SeriesCache::begin_unit() {
   const int64_t now = clock_.monotonic_ns();
   if (!forgot_ns_ || now - *forgot_ns_ >= kForgetEveryNs) {
     contexts_.clear();
-    bytes_ = 0;
+    memory_.hold(0);
     is_full_ = false;
     forgot_ns_ = now;
   }
@@ -65,12 +65,8 @@ void SeriesCache::learn(std::string_view point, std::span<const MetricSeries> ro
 }
 
 bool SeriesCache::take(size_t bytes) noexcept {
-  if (bytes_ + bytes > limit_) {
-    is_full_ = true;
-    return false;
-  }
-  bytes_ += bytes;
-  return true;
+  is_full_ = !memory_.hold(memory_.bytes() + bytes);
+  return !is_full_;
 }
 
 }  // namespace tailrace::converters::otlp_to_metrics

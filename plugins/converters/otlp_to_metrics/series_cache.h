@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -12,6 +13,8 @@
 #include "tailrace/clock.h"
 #include "tailrace/metric_batch.h"
 
+#include "plugins/converters/otlp_to_metrics/memory_share.h"
+
 namespace tailrace::converters::otlp_to_metrics {
 
 /// Encoded labels of the rows that points had before: applications send the same series again and
@@ -19,8 +22,9 @@ namespace tailrace::converters::otlp_to_metrics {
 ///
 /// Shape:    by what all points of a resource (and a scope) have in common, then by all that
 ///           decides on the labels of one point's rows.
-/// Memory:   at most `limit` bytes. When it is full nothing more is learnt, and once a minute all
-///           is forgotten, so that series of the past give way.
+/// Memory:   at most `limit` bytes, and an eighth of the account, which others need more. When
+///           there is no more nothing is learnt, and once a minute all is forgotten, so that series
+///           of the past give way.
 /// Lifetime: entries live until the next begin_unit().
 class SeriesCache {
  public:
@@ -35,7 +39,8 @@ class SeriesCache {
     std::string text;  ///< All labels of the rows.
   };
 
-  SeriesCache(size_t limit, const Clock& clock) : limit_(limit), clock_(clock) {}
+  SeriesCache(size_t limit, MemoryAccount& account, const Clock& clock)
+      : memory_(account, std::min(limit, account.capacity() / 8)), clock_(clock) {}
 
   void begin_unit();
   /// What follows is about points that have this in common.
@@ -43,7 +48,7 @@ class SeriesCache {
   /// The rows of a point in their order; null when it is not known.
   const Entry* find(std::string_view point) const;
   void learn(std::string_view point, std::span<const MetricSeries> rows);
-  size_t bytes() const noexcept { return bytes_; }
+  size_t bytes() const noexcept { return memory_.bytes(); }
 
  private:
   struct Hash {
@@ -59,11 +64,10 @@ class SeriesCache {
   /// Room for so much; false when there is none.
   bool take(size_t bytes) noexcept;
 
-  const size_t limit_;
+  MemoryShare memory_;
   const Clock& clock_;
   ByText<Context> contexts_;
   Context* context_ = nullptr;  // null: there was no room for one
-  size_t bytes_ = 0;
   bool is_full_ = false;
   std::optional<int64_t> forgot_ns_;
 };

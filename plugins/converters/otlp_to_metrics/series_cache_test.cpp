@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "testkit/manual_lane.h"
+#include "testkit/test_memory.h"
 
 using namespace tailrace;
 using converters::otlp_to_metrics::SeriesCache;
@@ -29,7 +30,8 @@ std::vector<MetricSeries> series_of_labels(std::initializer_list<std::string_vie
 
 TEST_CASE("SeriesCache: rows are known again, in their order, by context and point") {
   testkit::ManualClock clock;
-  SeriesCache cache(1 << 20, clock);
+  testkit::TestMemory memory;
+  SeriesCache cache(1 << 20, memory, clock);
   cache.begin_unit();
   CHECK(cache.find("p") == nullptr);
   cache.begin_context("a");
@@ -53,7 +55,8 @@ TEST_CASE("SeriesCache: rows are known again, in their order, by context and poi
 TEST_CASE("SeriesCache: a full one learns nothing, and forgets once a minute") {
   testkit::ManualClock clock;
   constexpr size_t kLimit = 16 * 1024;
-  SeriesCache cache(kLimit, clock);
+  testkit::TestMemory memory;
+  SeriesCache cache(kLimit, memory, clock);
   const std::string labels(1000, 'l');
   const auto fill = [&](const std::string& prefix) {
     cache.begin_unit();
@@ -80,7 +83,8 @@ TEST_CASE("SeriesCache: a full one learns nothing, and forgets once a minute") {
 
 TEST_CASE("SeriesCache: without any room it knows nothing") {
   testkit::ManualClock clock;
-  SeriesCache cache(0, clock);
+  testkit::TestMemory memory;
+  SeriesCache cache(0, memory, clock);
   for (int i = 0; i < 3; ++i) {
     cache.begin_unit();
     cache.begin_context("c");
@@ -88,4 +92,28 @@ TEST_CASE("SeriesCache: without any room it knows nothing") {
     cache.learn("p", series_of_labels({"x"}));
     CHECK(cache.bytes() == 0);
   }
+}
+
+TEST_CASE("SeriesCache: what it holds is reserved, and leaves room for others") {
+  testkit::ManualClock clock;
+  testkit::TestMemory memory(64 * 1024);
+  {
+    SeriesCache cache(1 << 20, memory, clock);
+    const auto fill = [&] {
+      cache.begin_unit();
+      cache.begin_context("c");
+      for (int i = 0; i < 500; ++i) {
+        cache.learn(std::to_string(i), series_of_labels({"labels"}));
+        CHECK(memory.used == cache.bytes());
+      }
+    };
+    fill();
+    CHECK(cache.bytes() > 4 * 1024);
+    CHECK(cache.bytes() <= 8 * 1024);
+    CHECK(cache.find("0") != nullptr);
+    memory.limit = memory.used;  // others have the rest
+    fill();
+    CHECK(memory.used <= memory.limit);
+  }
+  CHECK(memory.used == 0);
 }
