@@ -4,11 +4,6 @@ namespace tailrace::common::prom {
 
 namespace {
 
-bool has_parts(const MetricFamily& family) noexcept {
-  return family.type == MetricType::histogram || family.type == MetricType::summary ||
-         family.type == MetricType::gauge_histogram;
-}
-
 /// The next label that all parts of a point share.
 void skip_own(EncodedLabels::Iterator& at, const EncodedLabels::Iterator& end) noexcept {
   while (!(at == end)) {
@@ -22,8 +17,13 @@ void skip_own(EncodedLabels::Iterator& at, const EncodedLabels::Iterator& end) n
 
 }  // namespace
 
+bool has_parts(MetricType type) noexcept {
+  return type == MetricType::histogram || type == MetricType::summary ||
+         type == MetricType::gauge_histogram;
+}
+
 bool are_of_one_point(const MetricSeries& a, const MetricSeries& b) noexcept {
-  if (a.family == nullptr || a.family != b.family || !has_parts(*a.family)) {
+  if (a.family == nullptr || a.family != b.family || !has_parts(a.family->type)) {
     return false;
   }
   const EncodedLabels labels_a(a.encoded_labels);

@@ -1,12 +1,15 @@
 #include "plugins/inputs/prometheus_remote_write/batch_filler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "plugins/common/prom/label_encoding.h"
+#include "plugins/common/prom/point_rows.h"
 
 namespace tailrace::inputs::prometheus_remote_write {
 
 using common::prom::DecodedSeries;
+using common::prom::has_parts;
 using common::prom::MetadataView;
 
 namespace {
@@ -22,9 +25,10 @@ std::string_view base_name(std::string_view metric) {
   return metric;
 }
 
-bool has_parts(MetricType type) {
-  return type == MetricType::histogram || type == MetricType::summary ||
-         type == MetricType::gauge_histogram;
+/// Senders put the totals of a histogram or a summary behind its other rows, in either order.
+bool is_total(std::string_view metric) {
+  return metric.ends_with("_sum") || metric.ends_with("_count") || metric.ends_with("_gsum") ||
+         metric.ends_with("_gcount");
 }
 
 }  // namespace
@@ -122,6 +126,11 @@ void BatchFiller::add(const DecodedSeries& series, const FamilyBook& families,
   for (const auto& exemplar : series.exemplars) {
     rows_.add(ExemplarRow{&made, exemplar.labels, exemplar.value, exemplar.timestamp});
   }
+  const bool was_total = std::exchange(is_total_, is_total(series.metric));
+  const bool is_part =
+      made.family != nullptr && has_parts(made.family->type) && series.histograms.empty();
+  ends_point_ = !is_part || (is_total_ && was_total && series_.size() > 1 &&
+                             common::prom::are_of_one_point(series_[series_.size() - 2], made));
 }
 
 MetricBatch BatchFiller::batch() {
@@ -133,6 +142,7 @@ MetricBatch BatchFiller::batch() {
 void BatchFiller::clear() {
   series_.clear();
   own_families_.clear();
+  is_total_ = false;
   last_metric_ = {};
   last_family_ = nullptr;
   rows_.clear();

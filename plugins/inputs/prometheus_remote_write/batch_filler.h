@@ -44,8 +44,8 @@ class BatchFiller {
   /// `tenant_label` with a value: a label for every series; its bytes come from `arena`.
   void add(const common::prom::DecodedSeries& series, const FamilyBook& families,
            std::string_view tenant_label, std::string_view tenant, Arena& arena);
-  /// Enough for one batch.
-  bool full() const noexcept { return rows_.records() >= kRows; }
+  /// Enough for one batch, which ends between two points unless one never ends.
+  bool full() const noexcept { return rows_.records() >= (ends_point_ ? kRows : kMostRows); }
   bool empty() const noexcept { return rows_.empty(); }
   /// Views of what was gathered.
   MetricBatch batch();
@@ -55,6 +55,7 @@ class BatchFiller {
 
  private:
   static constexpr size_t kRows = 4096;
+  static constexpr size_t kMostRows = 2 * kRows;
 
   std::string_view with_label(std::string_view encoded, const Label& label, Arena& arena);
   const MetricFamily* family_of(const common::prom::DecodedSeries& series,
@@ -64,6 +65,8 @@ class BatchFiller {
   std::deque<MetricFamily> own_families_;  // of 2.0
   std::string_view last_metric_;
   const MetricFamily* last_family_ = nullptr;
+  bool is_total_ = false;   // the last series is the sum or the count of a point
+  bool ends_point_ = true;  // nothing that belongs to the last series' point will come
   common::prom::MetricRows rows_;
   std::vector<Label> labels_;
 };
