@@ -254,10 +254,6 @@ class Parser {
 
 }  // namespace
 
-bool is_metadata_name(std::string_view name) noexcept {
-  return std::ranges::any_of(name, [](char c) { return is_name_part(c) && c != '_'; });
-}
-
 std::string legacy_label_name(std::string_view name) {
   std::string out;
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) {

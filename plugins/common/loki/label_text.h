@@ -23,7 +23,14 @@ std::string legacy_label_name(std::string_view name);
 /// digit by `_`, but one of these must be there. A push with another name is answered 500 however
 /// often it comes, and none of it is stored. Source: Loki pkg/distributor/distributor.go;
 /// prometheus/otlptranslator, LabelNamer.
-bool is_metadata_name(std::string_view name) noexcept;
+constexpr bool is_metadata_name(std::string_view name) noexcept {
+  for (const char c : name) {
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+      return true;
+    }
+  }
+  return false;
+}
 
 /// Appends the label string. Names must be good, values valid UTF-8; both are written in the order
 /// given (Loki sorts by itself; sorted ones make equal sets equal texts). Control characters are

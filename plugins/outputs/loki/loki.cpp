@@ -4,10 +4,13 @@
 #include <array>
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "tailrace/check.h"
 #include "tailrace/plugin.h"
 
 #include "codec/utf8.h"
+#include "plugins/common/loki/label_text.h"
 #include "plugins/outputs/loki/answer.h"
 #include "plugins/outputs/loki/rework.h"
 
@@ -72,6 +75,9 @@ LokiOutput::LokiOutput(std::shared_ptr<const LokiConfig> config, OutputContext& 
       channel_(std::move(channel)),
       memory_(std::make_shared<BodyMemory>(config_->compression)),
       slot_(context.lane().labels().new_slot()),
+      unnamed_(context.metrics().counter(
+          "output_unnamed_metadata_total",
+          "Structured metadata left out because its name has no letter or digit.")),
       idle_(context.lane(), [this] { memory_->release(); }) {}
 
 std::unique_ptr<RequestBody> LokiOutput::new_body() {
@@ -117,6 +123,27 @@ std::string_view LokiOutput::level_of(const LogBatch& batch, uint32_t record) co
 MetaSpan LokiOutput::metadata_of(const LogBatch& batch, uint32_t record) const noexcept {
   return batch.metadata != nullptr && config_->structured_metadata ? batch.metadata[record]
                                                                    : MetaSpan{};
+}
+
+MetaSpan LokiOutput::sendable(MetaSpan metadata) {
+  const auto is_good = [](const MetaPair& pair) {
+    return tailrace::loki::is_metadata_name(pair.name);
+  };
+  const MetaPair* const end = metadata.pairs + metadata.count;
+  const MetaPair* const bad = std::find_if_not(metadata.pairs, end, is_good);
+  if (bad == end) [[likely]] {
+    return metadata;
+  }
+  auto* good = context_.lane().arena().array<MetaPair>(metadata.count);
+  MetaPair* const good_end = std::copy_if(metadata.pairs, end, good, is_good);
+  const auto kept = static_cast<uint32_t>(good_end - good);
+  unnamed_.add(metadata.count - kept);
+  context_.log().warn(
+      "metadata_name",
+      fmt::format("structured metadata named \"{}\" is left out: Loki takes no name "
+                  "without a letter or digit",
+                  codec::make_valid_utf8(bad->name.substr(0, 100), context_.lane().arena())));
+  return {good, kept};
 }
 
 size_t LokiOutput::record_bound(const LogBatch& batch, uint32_t record) const noexcept {
@@ -184,7 +211,7 @@ char* LokiOutput::write_full(const LogBatch& batch, const Run& run, PushBody& bo
   for (uint32_t i = run.from; i < run.to; ++i) {
     char* const entry = to;
     const std::string_view level = level_of(batch, i);
-    const MetaSpan metadata = metadata_of(batch, i);
+    const MetaSpan metadata = sendable(metadata_of(batch, i));
     to = writer.write(to, batch.timestamps[i], batch.bodies[i], level, metadata);
     if (!writer.text_was_ascii()) [[unlikely]] {
       to =

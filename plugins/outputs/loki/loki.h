@@ -52,6 +52,8 @@ class LokiOutput final : public Output {
   StreamLabels& stream_of(const Labels& labels);
   std::string_view level_of(const LogBatch& batch, uint32_t record) const noexcept;
   MetaSpan metadata_of(const LogBatch& batch, uint32_t record) const noexcept;
+  /// Without what has a name for which Loki refuses the whole request, again and again.
+  MetaSpan sendable(MetaSpan metadata);
   size_t record_bound(const LogBatch& batch, uint32_t record) const noexcept;
   Run next_run(const LogBatch& batch, uint32_t from) const noexcept;
   void append_run(const LogBatch& batch, const Run& run, StreamLabels& stream, Requests& requests);
@@ -66,6 +68,7 @@ class LokiOutput final : public Output {
   std::shared_ptr<BodyMemory> memory_;  // bodies may outlive the output by a moment
   const uint32_t slot_;
   tailrace::loki::EntryWriter writer_;
+  Counter& unnamed_;
 
   common::IdleRelease idle_;
 };

@@ -97,8 +97,8 @@ const Schema& loki_schema() {
                   .check<StringMap>(&LokiConfig::labels, labels_complaint),
               option("structured_metadata", &LokiConfig::structured_metadata,
                      "Send structured metadata. Switch it off for a Loki before 2.9 or a schema "
-                     "before "
-                     "v13, which refuse it."),
+                     "before v13, which refuse it. What has a name without an ASCII letter or "
+                     "digit is left out: Loki would refuse the whole request."),
               option("detected_level", &LokiConfig::detected_level,
                      "Send a known severity as the metadata `detected_level`, as Loki itself would "
                      "name it."),

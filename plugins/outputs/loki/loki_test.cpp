@@ -11,6 +11,7 @@
 #include "codec/snappy.h"
 #include "codec/utf8.h"
 #include "plugins/outputs/loki/loki_test.h"
+#include "testkit/processor_bench.h"
 
 using namespace tailrace;  // NOLINT(google-build-using-namespace): a test
 using outputs::loki::BodyCompression;
@@ -175,6 +176,22 @@ TEST_CASE("LokiOutput: severity is sent as detected_level, unless the record has
   CHECK(metadata({.detected_level = false}) ==
         std::vector<Pairs>{{}, {}, {{"k", "v"}}, {{"detected_level", "critical"}}, {}});
   CHECK(metadata({.structured_metadata = false}) == std::vector<Pairs>(5));
+}
+
+TEST_CASE("LokiOutput: metadata for whose name Loki refuses the request is left out") {
+  using Pairs = decltype(LogRecord::metadata);
+  LokiBench bench;
+  bench->append({{"app", "a"}},
+                {{.body = "x", .metadata = {{"_", "1"}, {"good", "2"}, {"", "3"}, {"_b", "4"}}},
+                 {.body = "y", .metadata = {{"\u65e5\u672c", "5"}}},
+                 {.body = "z", .metadata = {{"good", "6"}}}});
+  const auto entries = entries_of(only(bench->seal()).payload.view());
+  REQUIRE(entries.size() == 3);
+  CHECK(Pairs(entries[0].metadata) == Pairs{{"good", "2"}, {"_b", "4"}});
+  CHECK(entries[1].metadata.empty());
+  CHECK(entries[1].line == "y");
+  CHECK(Pairs(entries[2].metadata) == Pairs{{"good", "6"}});
+  CHECK(testkit::counter_value(bench->registry(), "output_unnamed_metadata_total") == 3);
 }
 
 TEST_CASE("LokiOutput: text that is not UTF-8 is repaired, and nothing around it is touched") {

@@ -4,6 +4,7 @@
 
 #include "tailrace/labels.h"
 
+#include "plugins/common/loki/label_text.h"
 #include "plugins/processors/json/field_tree.h"
 
 namespace tailrace::processors::json {
@@ -19,16 +20,29 @@ std::string paths_complaint(const StringList& paths) {
   return {};
 }
 
-std::string metadata_complaint(const StringMap& fields) {
+/// Of names, and the fields that they get their values from.
+template <class NameComplaint>
+std::string fields_complaint(const StringMap& fields, const NameComplaint& name_complaint) {
   for (const auto& [name, path] : fields) {
-    if (name.empty()) {
-      return "a name is empty";
+    if (std::string complaint = name.empty() ? "a name is empty" : name_complaint(name);
+        !complaint.empty()) {
+      return complaint;
     }
     if (std::string complaint = path_complaint(path); !complaint.empty()) {
       return name + ": " + complaint;
     }
   }
   return {};
+}
+
+std::string metadata_name_complaint(const std::string& name) {
+  return name.empty() || loki::is_metadata_name(name)
+             ? std::string()
+             : "\"" + name + "\" has no ASCII letter or digit, and Loki takes no such name";
+}
+
+std::string metadata_complaint(const StringMap& fields) {
+  return fields_complaint(fields, metadata_name_complaint);
 }
 
 std::string label_complaint(const std::string& name) {
@@ -38,12 +52,7 @@ std::string label_complaint(const std::string& name) {
 }
 
 std::string labels_complaint(const StringMap& fields) {
-  for (const auto& [name, path] : fields) {
-    if (std::string complaint = label_complaint(name); name.empty() || !complaint.empty()) {
-      return name.empty() ? "a name is empty" : complaint;
-    }
-  }
-  return metadata_complaint(fields);
+  return fields_complaint(fields, label_complaint);
 }
 
 const Schema& timestamp_schema() {
@@ -82,7 +91,8 @@ const Schema& severity_schema() {
       option("label", &SeverityConfig::label,
              "Label that gets it as trace, debug, info, warn, error or fatal.")
           .check<std::string>(&SeverityConfig::label, label_complaint),
-      option("metadata", &SeverityConfig::metadata, "Structured metadata that gets it likewise."),
+      option("metadata", &SeverityConfig::metadata, "Structured metadata that gets it likewise.")
+          .check<std::string>(&SeverityConfig::metadata, metadata_name_complaint),
   });
   return schema;
 }
@@ -135,7 +145,8 @@ const Schema& json_schema() {
              "Labels and the fields that they get their values from. For fields with few values.")
           .check<StringMap>(&JsonConfig::labels, labels_complaint),
       option("metadata", &JsonConfig::metadata,
-             "Names of structured metadata and the fields that they get their values from.")
+             "Names of structured metadata, with an ASCII letter or digit at least, and the fields "
+             "that they get their values from.")
           .check<StringMap>(&JsonConfig::metadata, metadata_complaint),
       object("severity", &JsonConfig::severity, "Where the severity comes from and goes to.",
              severity_schema()),

@@ -232,6 +232,9 @@ TEST_CASE("json: configs that cannot work are refused with their place") {
   CHECK(errors("labels: {a-b: c}").size() == 1);
   CHECK(errors("labels: {a: c..d}").size() == 1);
   CHECK(errors("metadata: {a: \"\"}").size() == 1);
+  CHECK(errors("metadata: {_: a}").size() == 1);  // Loki takes no such name
+  CHECK(errors("severity: {metadata: __}").size() == 1);
+  CHECK(errors("labels: {_: a}\nmetadata: {_a: a}").empty());
   CHECK(errors("timestamp: {format: auto}").size() == 1);
   CHECK(errors("timestamp: {field: t, format: iso}").size() == 1);
   CHECK(errors("severity: {fields: [a.]}").size() == 1);
