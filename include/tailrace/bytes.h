@@ -11,13 +11,19 @@
 
 namespace tailrace {
 
+/// malloc and free, but a thread keeps a few of the runs of 4 to 128 KiB that it freed last (1 MiB
+/// at most) for its next ones. nullptr: no memory.
+void* allocate_bytes(size_t size) noexcept;
+/// A run of malloc's or allocate_bytes', or nullptr. Any thread.
+void free_bytes(void* run) noexcept;
+
 /// An owned run of bytes of exactly its size: what waits in queues.
 class Bytes {
  public:
   Bytes() = default;
   explicit Bytes(size_t size) : size_(size) {
     if (size > 0) {
-      data_.reset(static_cast<char*>(std::malloc(size)));
+      data_.reset(static_cast<char*>(allocate_bytes(size)));
       TR_CHECK(data_ != nullptr);
     }
   }
@@ -58,7 +64,7 @@ class Bytes {
 
  private:
   struct Free {
-    void operator()(char* data) const noexcept { std::free(data); }
+    void operator()(char* data) const noexcept { free_bytes(data); }
   };
   std::unique_ptr<char[], Free> data_;  // malloc's: C++ has no way to give back a part
   size_t size_ = 0;

@@ -1,12 +1,15 @@
 #include "net/http_client.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <mutex>
 #include <utility>
 
 #include <unistd.h>
 
+#include "tailrace/bytes.h"
 #include "tailrace/check.h"
 
 #include "net/http_channel.h"
@@ -22,7 +25,11 @@ constexpr size_t kSpareGunzips = 4;
 
 void set_up_curl() {
   static std::once_flag once;
-  std::call_once(once, [] { TR_CHECK(curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK); });
+  // Its buffers come and go with every transfer.
+  std::call_once(once, [] {
+    TR_CHECK(curl_global_init_mem(CURL_GLOBAL_ALL, &allocate_bytes, &free_bytes, &std::realloc,
+                                  &::strdup, &std::calloc) == CURLE_OK);
+  });
 }
 
 }  // namespace
