@@ -226,16 +226,15 @@ void AdminServer::with_snapshot(const std::shared_ptr<HttpExchange>& exchange, A
     }
   });
   pending->timeout->start(kLaneAnswer);
-  collect_(detail,
-           [this, alive = std::weak_ptr<bool>(alive_), pending, lane = &lane_](Snapshots lanes) {
-             lane->post([alive, pending, lanes = std::move(lanes)] {
-               pending->timeout.reset();
-               if (!alive.expired() && !pending->exchange->replied()) {
-                 pending->answer(*pending->exchange, lanes);
-               }
-               pending->exchange.reset();
-             });
-           });
+  collect_(detail, [alive = std::weak_ptr<bool>(alive_), pending, lane = &lane_](Snapshots lanes) {
+    lane->post([alive, pending, lanes = std::move(lanes)] {
+      pending->timeout.reset();
+      if (!alive.expired() && !pending->exchange->replied()) {
+        pending->answer(*pending->exchange, lanes);
+      }
+      pending->exchange.reset();
+    });
+  });
 }
 
 void AdminServer::answer_metrics(HttpExchange& exchange) {

@@ -66,11 +66,8 @@ std::string build_info() {
 #else
   text += ", with assertions";
 #endif
-#ifdef __SANITIZE_ADDRESS__
-  text += ", address sanitizer";
-#endif
-#ifdef __SANITIZE_THREAD__
-  text += ", thread sanitizer";
+#ifdef TAILRACE_SANITIZERS
+  text += ", sanitizers: " TAILRACE_SANITIZERS;
 #endif
 #ifdef TAILRACE_TEST_HOOKS
   text += ", test hooks (not for production)";

@@ -21,7 +21,7 @@ namespace {
 /// whoever owns them; only a text near its end must be copied first. A checker that knows who owns
 /// what would rightly complain, so under one everything is copied.
 bool may_read_behind([[maybe_unused]] std::string_view text) noexcept {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TAILRACE_SANITIZERS
   return false;
 #else
   constexpr uintptr_t kPage = 4096;  // the smallest page there is

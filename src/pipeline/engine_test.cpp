@@ -314,9 +314,9 @@ pipelines:
   for (const std::string& line : taken_lines(bench.server(), kOne)) {
     taken[line.substr(0, 1)].push_back(line);
   }
-  for (const auto& [name, lines] : written) {
-    INFO("file " << name);
-    CHECK(taken[name] == lines);
+  for (const auto& file : written) {
+    INFO("file " << file.first);
+    CHECK(taken[file.first] == file.second);
   }
   CHECK(bench.metric("output_buffer_memory_bytes") <= 4 << 20);
 }
@@ -399,9 +399,9 @@ pipelines:
         taken[line.substr(0, 1)].push_back(line);
       }
     }
-    for (const auto& [name, lines] : written) {
-      INFO("file " << name);
-      CHECK(taken[name] == lines);
+    for (const auto& file : written) {
+      INFO("file " << file.first);
+      CHECK(taken[file.first] == file.second);
     }
   }
 }

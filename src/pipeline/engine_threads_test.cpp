@@ -201,8 +201,8 @@ pipelines:
   for (const std::string& line : server.lines()) {
     taken[line.substr(0, 1)].push_back(line);
   }
-  for (const auto& [name, lines] : written) {
-    INFO("file " << name);
-    CHECK((taken[name] == lines));
+  for (const auto& file : written) {
+    INFO("file " << file.first);
+    CHECK((taken[file.first] == file.second));
   }
 }

@@ -90,9 +90,9 @@ std::map<std::string, std::vector<int>> stored(const FakeServer& server) {
 }
 
 void check_rising(const std::map<std::string, std::vector<int>>& series) {
-  for (const auto& [name, values] : series) {
-    INFO("series " << name);
-    CHECK(std::is_sorted(values.begin(), values.end()));
+  for (const auto& one : series) {
+    INFO("series " << one.first);
+    CHECK(std::is_sorted(one.second.begin(), one.second.end()));
   }
 }
 

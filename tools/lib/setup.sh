@@ -38,18 +38,26 @@ ensure_packages() {
   [ -n "$installed" ] || die "apt-get could not install: ${missing[*]}"
 }
 
-# configure_build NAME OPTION...: sets up build/NAME once, and again when the options change or a
-# plugin's folder comes or goes.
+# configure_build NAME COMPILER OPTION...: sets up build/NAME once (COMPILER is gcc or clang), and again
+# when the options change or a plugin's folder comes or goes.
 configure_build() {
-  local dir=build/$1
-  shift
-  local wanted
-  wanted="$* $(echo plugins/*/*/meson.build)"
+  local dir=build/$1 compiler=$2
+  shift 2
+  local wanted c=gcc cpp=g++
+  [ "$compiler" = gcc ] || c=clang-14 cpp=clang++-14
+  wanted="$compiler $* $(echo plugins/*/*/meson.build)"
   if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/.options" 2>/dev/null)" = "$wanted" ]; then
     return 0
   fi
-  [ -f "$dir/build.ninja" ] && set -- --reconfigure "$@"
-  CC="ccache gcc" CXX="ccache g++" meson setup "$dir" "$@" >build/setup.log 2>&1 || {
+  if [ -f "$dir/build.ninja" ]; then
+    # A folder keeps the compiler it began with.
+    if grep -q "ccache $cpp " "$dir/compile_commands.json"; then
+      set -- --reconfigure "$@"
+    else
+      set -- --wipe "$@"
+    fi
+  fi
+  CC="ccache $c" CXX="ccache $cpp" meson setup "$dir" "$@" >build/setup.log 2>&1 || {
     tail -n 30 build/setup.log >&2
     die "meson setup $dir failed; if it is an old folder, remove it and try again"
   }

@@ -164,9 +164,10 @@ TEST_CASE("receiver: what is wrong with a body is said, and nothing of it is tak
       {v2_body({"__name__", "\xff"}, "\x01\x02"), "UTF-8"},
       {v2_body({"__name__", "up"}, ""), "__name__"},
   };
-  for (const auto& [body, reason] : of_v2) {
+  for (const auto& refused : of_v2) {
+    const auto& reason = refused.second;
     CAPTURE(reason);
-    const auto answer = gateway.post(snappied(body), v2_headers());
+    const auto answer = gateway.post(snappied(refused.first), v2_headers());
     CHECK(answer->status == 400);
     CHECK(answer->body.find(reason) != std::string::npos);
     CHECK(header(*answer, "X-Prometheus-Remote-Write-Samples-Written") == "0");

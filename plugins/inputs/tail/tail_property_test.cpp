@@ -215,9 +215,11 @@ class Story {
       ++got[record.text];
       REQUIRE(record.labels.size() == 4);
     }
-    for (const auto& [text, count] : expected_) {
-      REQUIRE_MESSAGE(got[text] == count,
-                      text.substr(0, 40) << " came " << got[text] << " times instead of " << count);
+    for (const auto& line : expected_) {
+      const auto& text = line.first;
+      REQUIRE_MESSAGE(got[text] == line.second, text.substr(0, 40)
+                                                    << " came " << got[text] << " times instead of "
+                                                    << line.second);
     }
     REQUIRE(got.size() == expected_.size());
   }
