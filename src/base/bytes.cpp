@@ -10,14 +10,8 @@ namespace tailrace {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TAILRACE_SANITIZERS
 constexpr bool kKeepsRuns = false;  // what is used after it was freed shall be found
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kKeepsRuns = false;
-#else
-constexpr bool kKeepsRuns = true;
-#endif
 #else
 constexpr bool kKeepsRuns = true;
 #endif
