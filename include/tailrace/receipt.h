@@ -28,7 +28,8 @@ class Receipt {
   Receipt& operator=(const Receipt&) = delete;
 
   /// Somebody waits for the answer: requests that hold this receipt are sealed at the end of the
-  /// loop turn instead of after `batch.linger`.
+  /// loop turn (or when others are back that were answered together) instead of after
+  /// `batch.linger`.
   bool awaited() const noexcept { return awaited_; }
   /// The source can be read again after a crash (a file), so the request may wait in memory for
   /// longer before it is spooled.

@@ -40,7 +40,7 @@ TEST_CASE("Url: what is refused, and why") {
     return url.error().message;
   };
   CHECK(complaint("").find("empty") != std::string::npos);
-  CHECK(complaint("loki:3100/push").find("expected a URL such as") != std::string::npos);
+  CHECK(complaint("loki:3100/push").find("http:// or https:// in front") != std::string::npos);
   CHECK(complaint("grpc://loki:3100").find("\"grpc://\"") != std::string::npos);
   CHECK(complaint("http://user:pass@loki/").find("basic_auth") != std::string::npos);
   CHECK(complaint("http://lo ki/").find("blank") != std::string::npos);
