@@ -146,7 +146,7 @@ class OutputLane final : private Requests {
   void pump();
   void make_ready(Sequence& sequence);
   bool may_send(const Sequence& sequence, int64_t now) const;
-  void arm_retry();
+  void arm_retry(int64_t now);
   void start_request(Sequence& sequence);
   void send(SealedRequest& request);
   void on_answer(SealedRequest& request, CallResult result);

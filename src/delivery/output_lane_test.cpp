@@ -191,6 +191,26 @@ TEST_CASE("OutputLane: senders that were answered together go out together again
   CHECK(bench.out->empty());
 }
 
+TEST_CASE("OutputLane: a retry that falls due while another one is sent is not forgotten") {
+  OutputOptions options;
+  options.spool_after = 1h;  // which would wake it
+  Bench bench(options);
+  int calls = 0;
+  bench.server.behaviour = [&](const FakeServer::Seen&) {
+    if (++calls == 3) {
+      bench.lane.take_time(60s);
+    }
+    return FakeServer::status(calls <= 2 ? 429 : 200);
+  };
+  bench.push({"a"}, "one");
+  bench.lane.advance(1001ms);
+  bench.push({"b"}, "two");
+  bench.lane.advance(60s);
+  bench.lane.advance(10s);
+  CHECK(calls == 4);
+  CHECK(bench.out->empty());
+}
+
 TEST_CASE("OutputLane: order within a sequence holds over retries") {
   OutputOptions options;
   options.batch_bytes = 1;

@@ -139,12 +139,12 @@ void OutputLane::pump() {
     }
   }
   if (waiting) {
-    arm_retry();
+    arm_retry(now);
   }
 }
 
-void OutputLane::arm_retry() {
-  const int64_t now = lane_.clock().monotonic_ns();
+/// For those that were not due at `now`, also if they are by now: nobody else comes back to them.
+void OutputLane::arm_retry(int64_t now) {
   int64_t next = INT64_MAX;
   for (const auto& [key, sequence] : sequences_) {
     if (!sequence->queue.empty() && !sequence->in_flight) {
