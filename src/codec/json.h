@@ -172,8 +172,7 @@ class JsonReader {
         return true;
       }
     }
-    const char* behind = nullptr;
-    return document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS;
+    return is_over(document);
   }
 
   /// The same for a text with kBlockPadding readable bytes behind it: never copied. False also when
@@ -194,12 +193,17 @@ class JsonReader {
     if (!walk(object, source_, visit_all)) {
       return false;
     }
-    const char* behind = nullptr;
-    return stopped || document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS;
+    return stopped || is_over(document);
   }
 
   void release();
   size_t memory_bytes() const noexcept { return capacity_ * 6 + copy_size_; }
+
+  /// True when nothing follows what was walked to its end.
+  static bool is_over(simdjson::ondemand::document& document) {
+    const char* behind = nullptr;
+    return document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS;
+  }
 
   template <class F>
   static bool walk(simdjson::ondemand::object& object, const detail::JsonSource& source, F& visit) {

@@ -17,7 +17,6 @@ namespace {
 /// Framing and bookkeeping of one record in any encoding that we know.
 constexpr size_t kRecordOverhead = 32;
 constexpr size_t kSpareBodies = 4;
-constexpr Milliseconds kRegularsTimer{1};
 }  // namespace
 
 size_t worst_case_bytes(size_t source_bytes) noexcept {
@@ -230,7 +229,7 @@ void OutputLane::refuse(Receipt* receipt, LedgerCell& cell, const Weight& weight
   if (receipt != nullptr) {
     report_partly(*receipt, weight.records, true, reason, &cell);
   }
-  log_.warn("refused_" + std::string(reason),
+  log_.warn(refusal_key(reason),
             std::string("a record cannot be sent (") + std::string(reason) +
                 ") and is given up; it begins with: " + std::string(example.substr(0, 120)));
 }
@@ -273,7 +272,7 @@ void OutputLane::seal_awaited(Sequence& sequence) {
       lane_.clock().monotonic_ns() >= sequence.regulars_back_by_ns) {
     seal(sequence, sealed_awaited_);
   } else if (!regulars_timer_->active()) {
-    regulars_timer_->start(kRegularsTimer);
+    regulars_timer_->start(kRegularsBack);
   }
 }
 

@@ -57,6 +57,14 @@ struct OutputShared {
 /// metadata, and the framing of each record.
 size_t worst_case_bytes(size_t source_bytes) noexcept;
 
+/// A sender on the node that has its answer sends again within some 0.1 ms, one that has just had
+/// others answered before it a little later. Longer than that nobody waits for it.
+inline constexpr Milliseconds kRegularsBack{1};
+
+/// What refused records are logged under. Each cause has examples of its own: one that is common
+/// does not hide another.
+std::string refusal_key(std::string_view reason);
+
 /// One output on one lane: open requests, the queue of sealed ones, and the sender.
 ///
 /// Order: of a sequence one request is in flight at a time, the oldest; what lies in the spool is

@@ -19,9 +19,6 @@ namespace {
 constexpr Milliseconds kLongestHint{3'600'000};
 /// How long after a request memory is given back, if nothing waits then.
 constexpr Milliseconds kQuiet{5000};
-/// A sender on the node that has its answer sends again within some 0.1 ms, one that has just had
-/// others answered before it a little later. Longer than that nobody waits for it.
-constexpr int64_t kRegularsBackNs = 1'000'000;
 
 const char* to_string(ReworkReason reason) noexcept {
   switch (reason) {
@@ -62,11 +59,6 @@ const std::string& text_for_clients(const Answer& answer) {
   return answer.detail.empty() ? answer.reason : answer.detail;
 }
 
-/// Each cause has examples of its own: one that is common does not hide another.
-std::string log_key(std::string_view reason) {
-  return fmt::format("refused_{}", reason);
-}
-
 /// Tells the sources of a request of which some records were refused. Which ones is not told: the
 /// first ones stand for them, as in the books.
 void tell_partly(const SealedRequest& request, const Answer& answer) {
@@ -85,6 +77,10 @@ void tell_partly(const SealedRequest& request, const Answer& answer) {
 }
 
 }  // namespace
+
+std::string refusal_key(std::string_view reason) {
+  return fmt::format("refused_{}", reason);
+}
 
 void OutputLane::schedule_pump() {
   if (!pump_scheduled_ && !stopped_) {
@@ -256,7 +252,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
         break;
       }
       if (answer.refused != 0) {
-        log_.error(log_key(answer.reason),
+        log_.error(refusal_key(answer.reason),
                    fmt::format("{} of {} records were refused for good by the server: "
                                "{}",
                                answer.refused, records_of(request), answer.detail));
@@ -268,7 +264,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
       retry(request, answer);
       return;
     case Answer::Kind::refused:
-      log_.error(log_key(answer.reason),
+      log_.error(refusal_key(answer.reason),
                  fmt::format("a request of {} records was refused for good ({}): {}",
                              records_of(request), answer.reason, answer.detail));
       quarantine(request);
@@ -277,7 +273,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
       break;
     case Answer::Kind::blame_source:
       if (request.taken_apart) {
-        log_.error(log_key(answer.reason),
+        log_.error(refusal_key(answer.reason),
                    fmt::format("{} records of one source were refused for good ({}): {}",
                                records_of(request), answer.reason, answer.detail));
         quarantine(request);
@@ -295,7 +291,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
       return;
   }
   sequence.regulars = answered + (sequence.open == nullptr ? 0 : sequence.open->senders);
-  sequence.regulars_back_by_ns = lane_.clock().monotonic_ns() + kRegularsBackNs;
+  sequence.regulars_back_by_ns = lane_.clock().monotonic_ns() + Duration(kRegularsBack).count();
   seal_awaited(sequence);
   make_ready(sequence);
   pump();
@@ -436,7 +432,7 @@ void OutputLane::rework(SealedRequest& request, ReworkReason reason, const Answe
                               (reason == ReworkReason::too_large &&
                                job->result->bodies[0].payload.size() >= request.payload_size));
         if (!job->result || useless) {
-          log_.error(log_key(answer.reason),
+          log_.error(refusal_key(answer.reason),
                      fmt::format("a request of {} records was refused for good ({}) and cannot be "
                                  "taken apart: {}",
                                  records_of(request), answer.reason,
@@ -496,7 +492,7 @@ void OutputLane::replace(SealedRequest& request, Rework rework, const std::strin
                  "Records refused for good, by us before sending or by the server, by reason.",
                  {{"reason", refused.reason}})
         .add(refused.weight.records);
-    log_.error(log_key(refused.reason),
+    log_.error(refusal_key(refused.reason),
                fmt::format("{} records cannot be sent ({} after {}) and are given up",
                            refused.weight.records, refused.reason, reason));
   }

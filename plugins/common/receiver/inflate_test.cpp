@@ -3,26 +3,13 @@
 #include <doctest/doctest.h>
 
 #include "testkit/http_clients.h"
+#include "testkit/test_memory.h"
 
 using namespace tailrace;
 using namespace tailrace::common::receiver;
+using testkit::TestMemory;
 
 namespace {
-
-struct Memory final : MemoryAccount {
-  explicit Memory(size_t all, size_t others = 0) : all(all), used(others) {}
-  bool reserve(size_t bytes) noexcept override {
-    if (bytes > all - used) {
-      return false;
-    }
-    used += bytes;
-    return true;
-  }
-  void release(size_t bytes) noexcept override { used -= bytes; }
-  size_t capacity() const noexcept override { return all; }
-  size_t all;
-  size_t used;
-};
 
 constexpr uint64_t kMost = 10 << 20;
 
@@ -32,7 +19,7 @@ TEST_CASE("inflate: a body is not refused because it was guessed too large") {
   const std::string text = testkit::noise(1, 100 << 10);
   const Bytes body = codec::gzip_compress(text);
   REQUIRE(body.size() > 70 << 10);  // what is packed better takes eight times its size
-  Memory account(400 << 10);
+  TestMemory account(400 << 10);
   Reservation memory(account);
   const auto out = inflate(codec::Compression::gzip, body.view(), kMost, memory);
   REQUIRE(out);
@@ -42,14 +29,14 @@ TEST_CASE("inflate: a body is not refused because it was guessed too large") {
 
 TEST_CASE("inflate: what can never be unpacked is refused for good, what cannot be now is not") {
   const Bytes body = codec::gzip_compress(testkit::noise(1, 300 << 10));
-  const auto code = [&](Memory account, uint64_t most) {
+  const auto code = [&](TestMemory account, uint64_t most) {
     Reservation memory(account);
     return inflate(codec::Compression::gzip, body.view(), most, memory).error();
   };
-  const Error never = code(Memory(400 << 10), kMost);
+  const Error never = code(TestMemory(400 << 10), kMost);
   CHECK(never.code == ErrorCode::limit);
   CHECK(never.message.find("agent.memory_limit") != std::string::npos);
-  CHECK(code(Memory(64 << 20, 63 << 20), kMost).code == ErrorCode::no_space);
-  CHECK(code(Memory(64 << 20), 299 << 10).code == ErrorCode::limit);
-  CHECK(code(Memory(10), kMost).code == ErrorCode::limit);
+  CHECK(code(TestMemory(64 << 20, 63 << 20), kMost).code == ErrorCode::no_space);
+  CHECK(code(TestMemory(64 << 20), 299 << 10).code == ErrorCode::limit);
+  CHECK(code(TestMemory(10), kMost).code == ErrorCode::limit);
 }

@@ -68,7 +68,7 @@ std::vector<Option<C>> listen_options(const std::string& example) {
       C().listen.empty() ? std::move(listen).required() : std::move(listen),
       object<C, TlsServerConfig>("tls", &C::tls, "Serve HTTPS.", tls_server_schema()),
       option<C, uint32_t>("max_connections", &C::max_connections,
-                          "Clients connected at a time; one more is turned away.")
+                          "Clients connected at a time; one more waits until one goes.")
           .range("1", "100000"),
       option<C, Duration>("idle_timeout", &C::idle_timeout,
                           "A connection on which nothing moves for that long is closed.")

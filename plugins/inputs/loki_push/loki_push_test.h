@@ -18,6 +18,7 @@
 #include "testkit/log_records.h"
 #include "testkit/manual_lane.h"
 #include "testkit/processor_bench.h"
+#include "testkit/test_memory.h"
 
 namespace tailrace {
 extern const PluginDescriptor inputs_loki_push_plugin;
@@ -121,29 +122,10 @@ class PushBench final : public InputContext {
     void filtered(Weight, bool) noexcept override { FAIL("nothing is filtered"); }
     void lost(Weight, std::string_view, bool) noexcept override { FAIL("nothing is lost"); }
   };
-  struct TestMemory final : MemoryAccount {
-    size_t limit = 1 << 30;
-    size_t all = SIZE_MAX;
-    size_t used = 0;
-    size_t most = 0;
-    size_t capacity() const noexcept override { return all; }
-    bool reserve(size_t bytes) noexcept override {
-      if (used + bytes > limit) {
-        return false;
-      }
-      used += bytes;
-      most = std::max(most, used);
-      return true;
-    }
-    void release(size_t bytes) noexcept override {
-      CHECK(bytes <= used);
-      used -= bytes;
-    }
-  };
 
   testkit::FakeListeners listeners;
   TestFeed& test_feed() { return feed_; }
-  TestMemory& test_memory() { return memory_; }
+  testkit::TestMemory& test_memory() { return memory_; }
   Input& input() { return *input_; }
   bool is_finished() const { return finished_; }
 
@@ -172,7 +154,7 @@ class PushBench final : public InputContext {
   MetricsRegistry registry_;
   Metrics& metrics_ = registry_.scope(0, {{"component", "under_test"}});
   Log log_{"input.under_test"};
-  TestMemory memory_;
+  testkit::TestMemory memory_;
   TestFeed feed_;
   std::unique_ptr<Input> input_;
 };

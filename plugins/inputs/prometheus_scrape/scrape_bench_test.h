@@ -22,6 +22,7 @@
 #include "testkit/fake_net.h"
 #include "testkit/manual_lane.h"
 #include "testkit/processor_bench.h"
+#include "testkit/test_memory.h"
 
 namespace tailrace {
 extern const PluginDescriptor inputs_prometheus_scrape_plugin;
@@ -151,21 +152,6 @@ class ScrapeBench final : public InputContext {
     void filtered(Weight, bool) noexcept override { FAIL("nothing is filtered"); }
     void lost(Weight, std::string_view, bool) noexcept override { FAIL("nothing is lost"); }
   };
-  struct TestMemory final : MemoryAccount {
-    size_t limit = 1 << 30;
-    size_t used = 0;
-    bool reserve(size_t bytes) noexcept override {
-      if (used + bytes > limit) {
-        return false;
-      }
-      used += bytes;
-      return true;
-    }
-    void release(size_t bytes) noexcept override {
-      CHECK(bytes <= used);
-      used -= bytes;
-    }
-  };
   struct TestCheckpoints final : Checkpoints {
     explicit TestCheckpoints(Rows rows) : rows(std::move(rows)) {
       for (const auto& row : this->rows) {
@@ -197,7 +183,7 @@ class ScrapeBench final : public InputContext {
 
   testkit::FakeServer server;
   TestFeed& test_feed() { return feed_; }
-  TestMemory& test_memory() { return memory_; }
+  testkit::TestMemory& test_memory() { return memory_; }
   TestCheckpoints& test_checkpoints() { return checkpoints_; }
   Input& input() { return *input_; }
   bool is_finished() const { return finished_; }
@@ -247,7 +233,7 @@ class ScrapeBench final : public InputContext {
   MetricsRegistry registry_;
   Metrics& metrics_ = registry_.scope(0, {{"component", "under_test"}});
   Log log_{"input.under_test"};
-  TestMemory memory_;
+  testkit::TestMemory memory_;
   TestFeed feed_;
   TestCheckpoints checkpoints_;
   std::unique_ptr<Input> input_;
