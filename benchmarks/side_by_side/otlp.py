@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """Spans per CPU-second through OTLP over HTTP or gRPC, the same way in and out: the floor program
 (HTTP: receive, copy, send; gRPC: a bare relay of ByteBuffers), tailrace as it is, with attributes
-added, and with half of the traces sampled away, and the peers that are on PATH (otelcol or
-otelcol-contrib; over HTTP fluent-bit).
+added, with half of the traces sampled away, and with `ack: accepted`, and the peers that are on PATH
+(otelcol or otelcol-contrib; over HTTP fluent-bit).
+
+Who is compared with whom: the floor, tailrace by default and otelcol without a queue answer a client
+when the sink has answered them. fluent-bit, otelcol with its queue (its default) and tailrace with
+`ack: accepted` answer when they have checked a request, and send later.
 
 All take the same clients' requests (`--connections`, `--spans` a request, 344 bytes a span) and send
 to the same sink, in turns, `--repeat` times; medians are shown. Build first: `tools/test --only
@@ -55,12 +59,13 @@ def floor(build, folder, sink, port, options):
     return [str(build / "benchmarks/otlp_floor"), "--sink", sink.address]
 
 
-def tailrace(build, folder, sink, port, options, processors=None):
+def tailrace(build, folder, sink, port, options, processors=None, ack="settled"):
     path = folder / "tailrace.yaml"
     path.write_text(yaml.safe_dump({
         "agent": {"state_dir": str(folder / "state"), "memory_limit": "256MiB",
                   "admin": {"listen": ""}},
-        "inputs": {"in": {"type": "otlp", options.transport: {"listen": f"127.0.0.1:{port}"}}},
+        "inputs": {"in": {"type": "otlp", options.transport: {"listen": f"127.0.0.1:{port}"},
+                          "ack": ack}},
         "outputs": {"out": {"type": "otlp", "endpoint": f"http://{sink.address}",
                             "protocol": options.transport, "compression": options.compression}},
         "processors": processors or {},
@@ -76,11 +81,15 @@ PROCESSORS = {
     "+ sampling": {"fewer": {"type": "trace_filter", "sample": {"probability": 0.5}}}}
 
 
-def otelcol(build, folder, sink, port, options):
+# Its defaults, but for waiting where it would refuse clients.
+QUEUE = {"enabled": True, "block_on_overflow": True, "batch": {}}
+
+
+def otelcol(build, folder, sink, port, options, queue=False):
     path = folder / "otelcol.yaml"
     is_grpc = options.transport == "grpc"
     exporter = {"endpoint": sink.address if is_grpc else f"http://{sink.address}",
-                "compression": options.compression, "sending_queue": {"enabled": False}}
+                "compression": options.compression, "sending_queue": QUEUE if queue else {"enabled": False}}
     name = "otlp" if is_grpc else "otlphttp"
     path.write_text(yaml.safe_dump({
         "receivers": {"otlp": {"protocols": {
@@ -103,10 +112,16 @@ def agents(options):
     yield "tailrace", tailrace
     for name, processors in PROCESSORS.items():
         yield name, functools.partial(tailrace, processors=processors)
+    yield "accepted", functools.partial(tailrace, ack="accepted")
     if shutil.which("otelcol") or shutil.which("otelcol-contrib"):
         yield "otelcol", otelcol
+        yield "otelcol queue", functools.partial(otelcol, queue=True)
     if shutil.which("fluent-bit") and options.transport == "http":
         yield "fluent-bit", fluent_bit
+
+
+# What was answered before it was sent is on its way by then: batches leave after a second.
+QUEUES_EMPTY_SECONDS = 1.5
 
 
 @dataclass
@@ -155,6 +170,7 @@ def measure(name, command, options):
         sink.stats(reset=True)
         cpu = cpu_seconds(process.pid)
         report = load(build, port, options, options.seconds)
+        time.sleep(QUEUES_EMPTY_SECONDS)
         cpu = cpu_seconds(process.pid) - cpu
         if report["failed"]:
             raise SystemExit(f"{name} refused {report['failed']} requests")
@@ -187,13 +203,13 @@ def main():
             if not options.only or name in options.only:
                 costs.setdefault(name, []).append(measure(name, command, options))
     base = costs.get("floor")
-    print(f"{'':<12}{'M spans/CPU-s':>14}{'x floor':>9}{'M spans/s':>11}{'merged':>8}{'RSS MiB':>9}")
+    print(f"{'':<14}{'M spans/CPU-s':>14}{'x floor':>9}{'M spans/s':>11}{'merged':>8}{'RSS MiB':>9}")
     for name, runs in costs.items():
         def median(what):
             return statistics.median(what(run) for run in runs)
         ratio = (statistics.median(b.spans / a.spans for a, b in zip(runs, base))
                  if base else float("nan"))
-        print(f"{name:<12}{median(lambda r: r.spans) / 1e6:>14.3f}{ratio:>9.2f}"
+        print(f"{name:<14}{median(lambda r: r.spans) / 1e6:>14.3f}{ratio:>9.2f}"
               f"{median(lambda r: r.wall) / 1e6:>11.3f}{median(lambda r: r.merged):>8.2f}"
               f"{median(lambda r: r.rss_kib) / 1024:>9.1f}")
 
