@@ -39,6 +39,12 @@ struct GrpcChannel::Flight {
   bool token_renewed = false;
   bool in_call = true;  // call() has not returned yet
   std::shared_ptr<GrpcCallHandle> handle;
+
+  void cancel() {
+    if (handle) {
+      handle->cancel();
+    }
+  }
 };
 
 GrpcChannel::GrpcChannel(HttpClient& client, GrpcTransport& transport,
@@ -50,7 +56,8 @@ GrpcChannel::GrpcChannel(HttpClient& client, GrpcTransport& transport,
       grpc_(grpc),
       complaint_(complaint(config)),
       files_(client.lane(), files_of(config)),
-      metrics_(metrics) {
+      metrics_(metrics),
+      flights_(client.lane()) {
   for (const ErrorCode code : {ErrorCode::network, ErrorCode::timeout, ErrorCode::tls}) {
     metrics.counter(kGrpcErrors, kGrpcErrorsHelp, {{"reason", to_string(code)}});
   }
@@ -60,34 +67,27 @@ GrpcChannel::GrpcChannel(HttpClient& client, GrpcTransport& transport,
 }
 
 GrpcChannel::~GrpcChannel() {
-  while (!flights_.empty()) {
-    cancel(flights_.begin()->first);
+  while (const auto flight = flights_.take_first()) {
+    flight->cancel();
   }
 }
 
-GrpcChannel::Flight* GrpcChannel::find(CallId id) {
-  const auto found = flights_.find(id);
-  return found == flights_.end() ? nullptr : found->second.get();
-}
-
 CallId GrpcChannel::call(const Call& call, std::function<void(CallResult)> done) {
-  const CallId id = next_id_++;
   auto owned = std::make_unique<Flight>();
-  Flight& flight = *owned;
-  flight.call = call;
-  flight.done = std::move(done);
-  flight.started_ns = client_.lane().clock().monotonic_ns();
-  flights_.emplace(id, std::move(owned));
+  owned->call = call;
+  owned->done = std::move(done);
+  owned->started_ns = client_.lane().clock().monotonic_ns();
+  const CallId id = flights_.add(std::move(owned));
 
   start(id);
-  if (Flight* started = find(id)) {
+  if (Flight* started = flights_.find(id)) {
     started->in_call = false;
   }
   return id;
 }
 
 void GrpcChannel::start(CallId id) {
-  Flight& flight = *find(id);
+  Flight& flight = *flights_.find(id);
   auto url = parse_url(flight.call.url);
   Status checked;
   if (!complaint_.empty()) {
@@ -112,17 +112,13 @@ void GrpcChannel::start(CallId id) {
 }
 
 void GrpcChannel::cancel(CallId id) {
-  const auto node = flights_.extract(id);
-  if (!node.empty() && node.mapped()->handle) {
-    node.mapped()->handle->cancel();
+  if (const auto flight = flights_.take(id)) {
+    flight->cancel();
   }
 }
 
 void GrpcChannel::read_files(CallId id) {
-  files_.fresh([this, id](const Status& status, const auto& files) {
-    if (find(id) == nullptr) {
-      return;
-    }
+  files_.fresh(flights_.guarded(id, [this, id](const Status& status, const auto& files) {
     if (!status) {
       fail_call(id, status.error());
       return;
@@ -132,7 +128,7 @@ void GrpcChannel::read_files(CallId id) {
       connections_.clear();  // calls under way hold what they need
     }
     get_token(id);
-  });
+  }));
 }
 
 void GrpcChannel::get_token(CallId id) {
@@ -140,18 +136,14 @@ void GrpcChannel::get_token(CallId id) {
     send(id);
     return;
   }
-  tokens_->get([this, id](const Result<std::string>& token) {
-    Flight* flight = find(id);
-    if (flight == nullptr) {
-      return;
-    }
+  tokens_->get(flights_.guarded(id, [this, id](const Result<std::string>& token) {
     if (!token) {
       fail_call(id, token.error());
       return;
     }
-    flight->token = *token;
+    flights_.find(id)->token = *token;
     send(id);
-  });
+  }));
 }
 
 Result<GrpcConnection*> GrpcChannel::connection_to(const Url& url) {
@@ -211,7 +203,7 @@ Headers GrpcChannel::metadata_of(const Flight& flight) const {
 }
 
 void GrpcChannel::send(CallId id) {
-  Flight& flight = *find(id);
+  Flight& flight = *flights_.find(id);
   flight.deadline.reset();
   const auto connection = connection_to(flight.url);
   if (!connection) {
@@ -229,20 +221,18 @@ void GrpcChannel::send(CallId id) {
   outgoing.timeout =
       std::max(std::chrono::ceil<std::chrono::milliseconds>(flight.call.timeout - passed),
                std::chrono::milliseconds(1));
+  auto then =
+      flights_.guarded(id, [this, id](GrpcOutcome outcome) { on_outcome(id, std::move(outcome)); });
   flight.handle =
       (*connection)
-          ->call(std::move(outgoing), [this, id, &lane = client_.lane(),
-                                       alive = std::weak_ptr<char>(alive_)](GrpcOutcome outcome) {
-            lane.post([this, id, alive, outcome = std::move(outcome)]() mutable {
-              if (!alive.expired() && find(id) != nullptr) {
-                on_outcome(id, std::move(outcome));
-              }
-            });
+          ->call(std::move(outgoing), [&lane = client_.lane(),
+                                       then](GrpcOutcome outcome) {  // any thread
+            lane.post([then, outcome = std::move(outcome)]() mutable { then(std::move(outcome)); });
           });
 }
 
 void GrpcChannel::on_outcome(CallId id, GrpcOutcome outcome) {
-  Flight& flight = *find(id);
+  Flight& flight = *flights_.find(id);
   if (outcome.from_server && outcome.code == grpc_code::kUnauthenticated && tokens_ &&
       !flight.token_renewed) {
     flight.token_renewed = true;
@@ -268,13 +258,8 @@ void GrpcChannel::on_outcome(CallId id, GrpcOutcome outcome) {
 }
 
 void GrpcChannel::fail_call(CallId id, Error error) {
-  if (find(id)->in_call) {  // nothing may call back before call() has returned
-    client_.lane().post(
-        [this, id, error = std::move(error), alive = std::weak_ptr<char>(alive_)]() mutable {
-          if (!alive.expired() && find(id) != nullptr) {
-            fail_call(id, std::move(error));
-          }
-        });
+  if (flights_.find(id)->in_call) {  // nothing may call back before call() has returned
+    flights_.later(id, [this, id, error = std::move(error)] { fail_call(id, error); });
     return;
   }
   metrics_.counter(kGrpcErrors, kGrpcErrorsHelp, {{"reason", to_string(error.code)}}).increment();
@@ -284,8 +269,7 @@ void GrpcChannel::fail_call(CallId id, Error error) {
 }
 
 void GrpcChannel::finish(CallId id, CallResult result) {
-  const auto node = flights_.extract(id);
-  node.mapped()->done(std::move(result));  // may destroy this
+  flights_.take(id)->done(std::move(result));  // may destroy this
 }
 
 }  // namespace tailrace::net

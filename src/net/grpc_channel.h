@@ -10,6 +10,7 @@
 #include "tailrace/metrics.h"
 #include "tailrace/url.h"
 
+#include "net/flights.h"
 #include "net/grpc_transport.h"
 #include "net/http_client.h"
 #include "net/oauth2_tokens.h"
@@ -37,7 +38,6 @@ class GrpcChannel final : public Channel {
  private:
   struct Flight;
 
-  Flight* find(CallId id);
   void start(CallId id);
   void read_files(CallId id);
   void get_token(CallId id);
@@ -59,9 +59,7 @@ class GrpcChannel final : public Channel {
   Metrics& metrics_;
 
   std::map<std::string, std::unique_ptr<GrpcConnection>> connections_;  // by scheme, host and port
-  CallId next_id_ = 1;
-  std::map<CallId, std::unique_ptr<Flight>> flights_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  Flights<Flight> flights_;
 };
 
 }  // namespace tailrace::net

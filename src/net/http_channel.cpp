@@ -68,7 +68,8 @@ HttpChannel::HttpChannel(HttpClient& client, const HttpClientConfig& config, Met
       files_(client.lane(), files_of(config)),
       connections_(metrics.counter("http_client_connections_opened_total",
                                    "Connections opened to servers and proxies.")),
-      metrics_(metrics) {
+      metrics_(metrics),
+      flights_(client.lane()) {
   for (const ErrorCode code : {ErrorCode::network, ErrorCode::timeout, ErrorCode::tls}) {
     metrics.counter(kErrorsName, kErrorsHelp, {{"reason", to_string(code)}});
   }
@@ -96,19 +97,13 @@ void HttpChannel::keep_connections(size_t servers) {
   kept_connections_ = wanted;
 }
 
-HttpChannel::Flight* HttpChannel::find(CallId id) {
-  const auto found = flights_.find(id);
-  return found == flights_.end() ? nullptr : found->second.get();
-}
-
 CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done) {
-  const CallId id = next_id_++;
   auto owned = std::make_unique<Flight>();
   Flight& flight = *owned;
   flight.call = call;
   flight.done = std::move(done);
   flight.started_ns = client_.lane().clock().monotonic_ns();
-  flights_.emplace(id, std::move(owned));
+  const CallId id = flights_.add(std::move(owned));
 
   Status checked = check(call);
   if (checked) {
@@ -120,7 +115,7 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
   }
   if (checked && can_start_at_once()) {
     read_files(id);
-    if (Flight* started = find(id)) {
+    if (Flight* started = flights_.find(id)) {
       started->in_call = false;
     }
     return id;
@@ -128,10 +123,7 @@ CallId HttpChannel::call(const Call& call, std::function<void(CallResult)> done)
   set_deadline(id, flight);
   flight.in_call = false;
   // In a turn of its own: nothing may call back before we have returned.
-  client_.lane().post([this, id, checked, alive = std::weak_ptr<char>(alive_)] {
-    if (alive.expired() || find(id) == nullptr) {
-      return;
-    }
+  flights_.later(id, [this, id, checked] {
     if (checked) {
       read_files(id);
     } else {
@@ -155,14 +147,14 @@ void HttpChannel::set_deadline(CallId id, Flight& flight) {
 }
 
 void HttpChannel::fail_late(CallId id) {
-  if (const Flight* late = find(id)) {
+  if (const Flight* late = flights_.find(id)) {
     fail_call(id, {ErrorCode::timeout, fmt::format("no answer within {} ms ({})",
                                                    late->call.timeout.count(), late->doing)});
   }
 }
 
 void HttpChannel::cancel(CallId id) {
-  flights_.erase(id);
+  flights_.take(id);
 }
 
 Status HttpChannel::check(const Call& call) const {
@@ -186,11 +178,7 @@ Status HttpChannel::check(const Call& call) const {
 }
 
 void HttpChannel::read_files(CallId id) {
-  // Not called once files_ is gone, and files_ goes with this.
-  files_.fresh([this, id](const Status& status, const auto& files) {
-    if (find(id) == nullptr) {
-      return;
-    }
+  files_.fresh(flights_.guarded(id, [this, id](const Status& status, const auto& files) {
     if (!status) {
       fail_call(id, status.error());
       return;
@@ -200,7 +188,7 @@ void HttpChannel::read_files(CallId id) {
       tls_material_ = std::make_shared<TlsMaterial>(tls_material(config_.tls_config, *files));
     }
     get_token(id);
-  });
+  }));
 }
 
 void HttpChannel::get_token(CallId id) {
@@ -208,23 +196,20 @@ void HttpChannel::get_token(CallId id) {
     resolve(id);
     return;
   }
-  find(id)->doing = "fetching an access token";
-  tokens_->get([this, id](const Result<std::string>& token) {
-    Flight* flight = find(id);
-    if (flight == nullptr) {
-      return;
-    }
+  Flight& flight = *flights_.find(id);
+  flight.doing = "fetching an access token";
+  tokens_->get(flights_.guarded(id, [this, id, &flight](const Result<std::string>& token) {
     if (!token) {
       fail_call(id, token.error());
       return;
     }
-    flight->token = *token;
+    flight.token = *token;
     resolve(id);
-  });
+  }));
 }
 
 void HttpChannel::resolve(CallId id) {
-  Flight& flight = *find(id);
+  Flight& flight = *flights_.find(id);
   const Proxy& proxy = proxy_rules_.for_url(flight.to->url);
   if (proxy.url.empty() && flight.to->is_numeric) {
     start_transfer(id, proxy, nullptr);
@@ -233,17 +218,16 @@ void HttpChannel::resolve(CallId id) {
   flight.doing = "resolving the host";
   const std::string host = proxy.url.empty() ? flight.to->url.host : proxy.host;
   auto answered = std::make_shared<bool>(false);
-  client_.resolver().resolve(host, [this, id, &proxy, answered, host,
-                                    alive = std::weak_ptr<char>(alive_)](const auto& addresses) {
-    *answered = true;
-    if (alive.expired() || find(id) == nullptr) {
-      return;
-    }
+  auto then = flights_.guarded(id, [this, id, &proxy, host](const auto& addresses) {
     if (addresses) {
       start_transfer(id, proxy, is_numeric_address(host) ? nullptr : *addresses);
     } else {
       fail_call(id, addresses.error());
     }
+  });
+  client_.resolver().resolve(host, [answered, then](const auto& addresses) mutable {
+    *answered = true;
+    then(addresses);
   });
   if (!*answered) {
     set_deadline(id, flight);
@@ -251,7 +235,7 @@ void HttpChannel::resolve(CallId id) {
 }
 
 void HttpChannel::start_transfer(CallId id, const Proxy& proxy, const Addresses& addresses) {
-  Flight& flight = *find(id);
+  Flight& flight = *flights_.find(id);
   flight.doing = "connecting or waiting for the answer";
   TransferSpec spec;
   spec.shape = shape_of(flight, proxy);
@@ -306,7 +290,7 @@ const std::shared_ptr<const TransferShape>& HttpChannel::shape_of(const Flight& 
 }
 
 void HttpChannel::on_answer(CallId id, TransferResult result) {
-  Flight& flight = *find(id);
+  Flight& flight = *flights_.find(id);
   if (result.opened_connection) {
     connections_.increment();
   }
@@ -367,13 +351,8 @@ bool HttpChannel::follow(Flight& flight, const TransferResult& result) {
 }
 
 void HttpChannel::fail_call(CallId id, Error error) {
-  if (find(id)->in_call) {  // nothing may call back before call() has returned
-    client_.lane().post(
-        [this, id, error = std::move(error), alive = std::weak_ptr<char>(alive_)]() mutable {
-          if (!alive.expired() && find(id) != nullptr) {
-            fail_call(id, std::move(error));
-          }
-        });
+  if (flights_.find(id)->in_call) {  // nothing may call back before call() has returned
+    flights_.later(id, [this, id, error = std::move(error)] { fail_call(id, error); });
     return;
   }
   metrics_.counter(kErrorsName, kErrorsHelp, {{"reason", to_string(error.code)}}).increment();
@@ -383,11 +362,10 @@ void HttpChannel::fail_call(CallId id, Error error) {
 }
 
 void HttpChannel::finish(CallId id, CallResult result) {
-  const auto node = flights_.extract(id);
-  const auto done = std::move(node.mapped()->done);
-  // The flight ends first: the body may go, and a new call may reuse the handle and connection.
-  node.mapped()->transfer.reset();
-  done(std::move(result));  // may destroy this
+  const std::unique_ptr<Flight> flight = flights_.take(id);
+  // The transfer ends first: the body may go, and a new call may reuse handle and connection.
+  flight->transfer.reset();
+  flight->done(std::move(result));  // may destroy this
 }
 
 std::vector<std::string> HttpChannel::header_lines(const Flight& flight, bool has_body) const {

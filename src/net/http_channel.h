@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -9,6 +8,7 @@
 #include "tailrace/http.h"
 #include "tailrace/metrics.h"
 
+#include "net/flights.h"
 #include "net/http_client.h"
 #include "net/oauth2_tokens.h"
 #include "net/proxy.h"
@@ -37,7 +37,6 @@ class HttpChannel final : public Channel {
  private:
   struct Flight;
 
-  Flight* find(CallId id);
   Status check(const Call& call) const;
   bool can_start_at_once() const;
   void set_deadline(CallId id, Flight& flight);
@@ -77,9 +76,7 @@ class HttpChannel final : public Channel {
   Metrics& metrics_;
 
   long kept_connections_ = 0;
-  CallId next_id_ = 1;
-  std::map<CallId, std::unique_ptr<Flight>> flights_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  Flights<Flight> flights_;
 };
 
 }  // namespace tailrace::net
