@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <csignal>
-#include <thread>
 
 #include <fmt/format.h>
 #include <malloc.h>
@@ -16,6 +15,7 @@
 #include "cli/progress.h"
 #include "cli/startup_pages.h"
 #include "loop/clock.h"
+#include "loop/lane_threads.h"
 #include "loop/uv_lane.h"
 #include "pipeline/engine.h"
 #include "pipeline/state_dir.h"
@@ -43,48 +43,6 @@ void prepare_process() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-/// The threads that turn the lanes.
-class LaneThreads {
- public:
-  explicit LaneThreads(uint32_t count) {
-    for (uint32_t i = 0; i < count; ++i) {
-      lanes_.push_back(std::make_unique<loop::UvLane>(i, count, loop::system_clock()));
-    }
-  }
-  std::vector<Lane*> lanes() const {
-    std::vector<Lane*> lanes;
-    for (const auto& lane : lanes_) {
-      lanes.push_back(lane.get());
-    }
-    return lanes;
-  }
-  void run() {
-    for (auto& lane : lanes_) {
-      threads_.emplace_back([&lane = *lane] {
-        // Signals are the main thread's.
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, nullptr);
-        pthread_setname_np(pthread_self(), fmt::format("lane-{}", lane.id()).c_str());
-        lane.run();
-      });
-    }
-  }
-  void stop_and_join() {
-    for (auto& lane : lanes_) {
-      lane->stop();
-    }
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-    threads_.clear();
-  }
-
- private:
-  std::vector<std::unique_ptr<loop::UvLane>> lanes_;
-  std::vector<std::thread> threads_;
-};
-
 int report(const Error& error) {
   log_line(LogLevel::error, "agent", "start", error.message);
   return 1;
@@ -103,7 +61,7 @@ int run_agent(const config::AgentConfig& config, const RunOptions& options) {
   const auto files = loop::make_posix_file_layer();
   // The main thread's own loop: signals, the admin server.
   loop::UvLane main_lane(config.lanes, config.lanes + 1, loop::system_clock());
-  LaneThreads threads(config.lanes);
+  loop::LaneThreads threads(config.lanes);
   LaneNetFactory net(config.lanes);
   pipeline::EngineOptions engine_options;
   engine_options.once = options.once;

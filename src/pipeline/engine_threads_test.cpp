@@ -4,13 +4,11 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "loop/clock.h"
-#include "loop/uv_lane.h"
+#include "loop/lane_threads.h"
 #include "pipeline/engine.h"
 #include "testkit/crash_fs.h"
 #include "testkit/line_plugins.h"
@@ -84,40 +82,6 @@ class SharedServer final : public pipeline::NetFactory {
   std::vector<std::string> lines_;
 };
 
-class Threads {
- public:
-  explicit Threads(uint32_t count) {
-    for (uint32_t i = 0; i < count; ++i) {
-      lanes_.push_back(std::make_unique<loop::UvLane>(i, count, loop::system_clock()));
-    }
-  }
-  std::vector<Lane*> lanes() const {
-    std::vector<Lane*> lanes;
-    for (const auto& lane : lanes_) {
-      lanes.push_back(lane.get());
-    }
-    return lanes;
-  }
-  void run() {
-    for (auto& lane : lanes_) {
-      threads_.emplace_back([&lane = *lane] { lane.run(); });
-    }
-  }
-  void stop() {
-    for (auto& lane : lanes_) {
-      lane->stop();
-    }
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-    threads_.clear();
-  }
-
- private:
-  std::vector<std::unique_ptr<loop::UvLane>> lanes_;
-  std::vector<std::thread> threads_;
-};
-
 /// Waits on the test's own thread for something that other threads bring about.
 class Event {
  public:
@@ -169,7 +133,7 @@ pipelines:
   for (const bool once : {false, true}) {
     CAPTURE(once);
     MetricsRegistry registry;
-    Threads threads(config->lanes);
+    loop::LaneThreads threads(config->lanes);
     pipeline::EngineOptions options;
     options.once = once;
     options.checkpoint_interval = 5ms;
@@ -193,7 +157,7 @@ pipelines:
     }
     engine.begin_stop(0ms, [&] { stopped.set(); });
     REQUIRE(stopped.wait());
-    threads.stop();
+    threads.stop_and_join();
     CHECK(engine.close());
     CHECK(testkit::sum_of(registry.read(), "ledger_errors_total") == 0);
   }
