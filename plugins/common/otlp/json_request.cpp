@@ -90,11 +90,10 @@ bool JsonRequestReader::add_field(MessageType type, std::string_view key, JsonVa
                                   unsigned depth) {
   uint32_t number = 0;
   const Field* const field = find_field(type, key, number);
-  if (field == nullptr || value.type() == JsonType::null) {
-    return true;
-  }
   bool good = true;
-  if (!field->repeated) {
+  if (field == nullptr || value.type() == JsonType::null) {
+    good = read_over(value, depth);
+  } else if (!field->repeated) {
     good = add_value(*field, number, value, depth);
   } else if (value.type() != JsonType::array) {
     good = wrong("not a list");
@@ -120,6 +119,27 @@ bool JsonRequestReader::add_field(MessageType type, std::string_view key, JsonVa
     return wrong(fmt::format("more than {} bytes as protobuf", limit_));
   }
   return true;
+}
+
+/// What we do not know must be JSON all the same.
+bool JsonRequestReader::read_over(JsonValue& value, unsigned depth) {
+  if (depth >= kMaxNesting) {
+    return wrong(fmt::format("nested deeper than {} values", kMaxNesting));
+  }
+  bool good = true;
+  const auto go_on = [&](JsonValue& inner) {
+    good = read_over(inner, depth + 1);
+    return good;
+  };
+  if (value.type() == JsonType::object) {
+    return value.each_field([&](std::string_view, JsonValue& inner) { return go_on(inner); }) &&
+           good;
+  }
+  if (value.type() == JsonType::array) {
+    return value.each_item(go_on) && good;
+  }
+  std::string_view text;
+  return value.text(text);
 }
 
 bool JsonRequestReader::add_value(const Field& field, uint32_t number, JsonValue& value,

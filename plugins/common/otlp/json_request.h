@@ -34,6 +34,7 @@ class JsonRequestReader {
 
  private:
   bool add_field(MessageType type, std::string_view key, codec::JsonValue& value, unsigned depth);
+  bool read_over(codec::JsonValue& value, unsigned depth);
   bool add_value(const Field& field, uint32_t number, codec::JsonValue& value, unsigned depth);
   bool add_message(MessageType type, uint32_t number, codec::JsonValue& value, unsigned depth);
   bool add_packed(const Field& field, uint32_t number, codec::JsonValue& value);

@@ -1,6 +1,8 @@
 #include "plugins/common/otlp/json_request.h"
 
 #include <random>
+#include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -216,6 +218,35 @@ TEST_CASE("JsonRequestReader: what is wrong is refused, with its place") {
   }
   CHECK(error("{}") == "none");
   CHECK(error(R"({"resourceSpans":null})") == "none");
+}
+
+TEST_CASE("JsonRequestReader: what is not known is passed over, but must be JSON") {
+  const auto is_taken = [](const std::string& value) {
+    const std::string json = R"({"later":)" + value + R"(,"resourceSpans":[{"later":)" + value +
+                             R"(,"scopeSpans":[{"spans":[{"name":"n","later":)" + value + "}]}]}]}";
+    const std::string out = converted(Signal::traces, json);
+    const std::string known = converted(
+        Signal::traces, R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"n"}]}]}]})");
+    CHECK((out == known || out.starts_with("error: ")));
+    return out == known;
+  };
+  for (const std::string& value :
+       std::vector<std::string>{"1", "-1.5e3", "true", "null", R"("\u00e9\n")", "{}", "[]",
+                                R"({"a":{"b":[1,"x",null,{"c":[[]]}]}})", R"(["}","]"])"}) {
+    CAPTURE(value);
+    CHECK(is_taken(value));
+  }
+  for (const std::string& value : std::vector<std::string>{
+           "", "x", "nul", "nonsense", "1x", "tru", R"("\x")", "{1}", R"({"a"})", R"({"a":})",
+           R"({"a":1,})", R"({"a" 1})", "[1,]", "[1 2]", "[,]", "[tru]", R"({"a":[{"b":nul}]})"}) {
+    CAPTURE(value);
+    CHECK_FALSE(is_taken(value));
+  }
+  std::string deep = "1";
+  for (unsigned i = 0; i < kMaxNesting; ++i) {
+    deep = "[" + deep + "]";
+  }
+  CHECK_FALSE(is_taken(deep));
 }
 
 TEST_CASE("JsonRequestReader: nesting and size have limits") {

@@ -289,20 +289,19 @@ void OtlpInput::send_http(HttpExchange& exchange, const Reply& answer, Headers h
   if (!signal || !format) {
     headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
     body = answer.text + "\n";
-  } else if (answer.status < 400) {
-    const common::otlp::PartialSuccess partial{answer.rejected, answer.text};
-    const bool json = *format == BodyFormat::json;
-    headers.emplace_back("Content-Type",
-                         json ? common::otlp::kJsonType : common::otlp::kProtobufType);
-    body = json ? common::otlp::response_json(*signal, partial)
-                : common::otlp::encode_response(partial);
   } else {
-    const common::otlp::RpcStatus status{.code = common::otlp::rpc_code_of(answer.status),
-                                         .message = answer.text};
     const bool json = *format == BodyFormat::json;
     headers.emplace_back("Content-Type",
                          json ? common::otlp::kJsonType : common::otlp::kProtobufType);
-    body = json ? common::otlp::status_json(status) : common::otlp::encode_status(status);
+    if (answer.status < 400) {
+      const common::otlp::PartialSuccess partial{answer.rejected, answer.text};
+      body = json ? common::otlp::response_json(*signal, partial)
+                  : common::otlp::encode_response(partial);
+    } else {
+      const common::otlp::RpcStatus status{.code = common::otlp::rpc_code_of(answer.status),
+                                           .message = answer.text};
+      body = json ? common::otlp::status_json(status) : common::otlp::encode_status(status);
+    }
   }
   exchange.reply(answer.status, std::move(headers), std::move(body));
 }
