@@ -156,6 +156,26 @@ class HttpExchange {
   virtual bool replied() const noexcept = 0;
 };
 
+/// What a server did to clients by itself, without asking its handler.
+struct ServerRefusal {
+  enum class Reason : uint8_t {
+    too_large,  ///< A body of more bytes than on_head allowed, or than a gRPC message may have.
+    malformed,  ///< A head that says two things at once, or what no server understands.
+    too_many_calls,    ///< gRPC: beyond GrpcServerConfig::max_calls.
+    no_memory,         ///< gRPC: none for the message, which may come again.
+    too_slow,          ///< A body that did not come in time, given up.
+    incomplete,        ///< gRPC: ended before its message was whole, it is not known by whom.
+    full_connections,  ///< HTTP: max_connections are open; nobody is refused, further clients wait.
+  };
+  Reason reason = Reason::malformed;
+  bool is_grpc = false;
+  /// What the client was answered, in terms of HTTP also where it spoke gRPC; 0: nothing.
+  int status = 0;
+  std::string peer;    ///< As HttpRequestHead::peer; "" = nobody in particular.
+  std::string text;    ///< What happened, with its numbers, for people.
+  uint64_t times = 1;  ///< Of several at once the first one is told.
+};
+
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
@@ -168,6 +188,8 @@ class HttpHandler {
   /// The exchange ended after on_head: answered, or the client vanished before the body was whole.
   /// Always called once, last.
   virtual void on_end(const std::shared_ptr<HttpExchange>& exchange) = 0;
+  /// Told so that it can be counted. Where it concerns an exchange, its on_end follows.
+  virtual void on_refused(const ServerRefusal&) {}
 };
 
 /// Listening starts with its making; destroying it closes all connections.

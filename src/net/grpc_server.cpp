@@ -1,5 +1,6 @@
 #include "net/grpc_server.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -49,6 +50,7 @@ struct GrpcListener::Inbox {
   Lane& lane;
   std::mutex mutex;
   std::vector<std::unique_ptr<GrpcIncoming>> calls;
+  std::vector<ServerRefusal> refusals;  // one of each reason at most, however many there are
   bool closed = false;
   LaneGrpcServer* server = nullptr;  // lane only; null when it has gone
 };
@@ -67,6 +69,7 @@ class LaneGrpcServer final : public HttpServer {
   void quiesce() override { listener_->server_->drain(); }
 
   static void take_calls(GrpcListener::Inbox& inbox);
+  static void take_refusals(GrpcListener::Inbox& inbox);
   /// Its handler hears of it when the turn ends: it may be in the midst of answering.
   void on_replied(std::shared_ptr<GrpcExchange> exchange);
 
@@ -139,6 +142,19 @@ void LaneGrpcServer::take_calls(GrpcListener::Inbox& inbox) {
     auto exchange = std::make_shared<GrpcExchange>(server, std::move(call));
     server.exchanges_.insert(exchange);
     exchange->serve(server.handler_);
+  }
+}
+
+void LaneGrpcServer::take_refusals(GrpcListener::Inbox& inbox) {
+  std::vector<ServerRefusal> refusals;
+  {
+    std::lock_guard lock(inbox.mutex);
+    refusals.swap(inbox.refusals);
+  }
+  for (const ServerRefusal& refusal : refusals) {
+    if (inbox.server != nullptr) {
+      inbox.server->handler_.on_refused(refusal);
+    }
   }
 }
 
@@ -243,9 +259,12 @@ Result<std::unique_ptr<HttpServer>> GrpcListener::attach(std::shared_ptr<GrpcLis
   return std::unique_ptr<HttpServer>(std::move(server));
 }
 
+const std::shared_ptr<GrpcListener::Inbox>& GrpcListener::inbox_of(const std::string& peer) const {
+  return inboxes_[std::hash<std::string>()(peer) % inboxes_.size()];
+}
+
 void GrpcListener::on_call(std::unique_ptr<GrpcIncoming> call) {
-  const size_t lane = std::hash<std::string>()(call->head().peer) % inboxes_.size();
-  const std::shared_ptr<Inbox>& inbox = inboxes_[lane];
+  const std::shared_ptr<Inbox>& inbox = inbox_of(call->head().peer);
   bool was_empty = false;
   {
     std::lock_guard lock(inbox->mutex);
@@ -257,6 +276,27 @@ void GrpcListener::on_call(std::unique_ptr<GrpcIncoming> call) {
   }
   if (was_empty) {
     inbox->lane.post([inbox] { LaneGrpcServer::take_calls(*inbox); });
+  }
+}
+
+void GrpcListener::on_refused(ServerRefusal refusal) {
+  const std::shared_ptr<Inbox>& inbox = inbox_of(refusal.peer);
+  bool was_empty = false;
+  {
+    std::lock_guard lock(inbox->mutex);
+    if (inbox->closed) {
+      return;
+    }
+    was_empty = inbox->refusals.empty();
+    const auto known = std::ranges::find(inbox->refusals, refusal.reason, &ServerRefusal::reason);
+    if (known != inbox->refusals.end()) {
+      known->times += refusal.times;
+    } else {
+      inbox->refusals.push_back(std::move(refusal));
+    }
+  }
+  if (was_empty) {
+    inbox->lane.post([inbox] { LaneGrpcServer::take_refusals(*inbox); });
   }
 }
 

@@ -22,7 +22,8 @@ class LaneGrpcServer;
 /// One gRPC server for all lanes: deals its calls to them by client, so that what comes over one
 /// connection stays on one lane.
 ///
-/// Threads: gRPC's threads put calls into a lane's inbox and do nothing else.
+/// Threads: gRPC's threads put calls (and word of those that were refused) into a lane's inbox and
+///          do nothing else.
 class GrpcListener final : private GrpcServerOwner {
  public:
   /// Binds. `lane` is asked to look after certificate files.
@@ -46,10 +47,13 @@ class GrpcListener final : private GrpcServerOwner {
 
   GrpcListener(Lane& lane, MemoryAccount& memory);
   Status open(GrpcTransport& transport, const GrpcServerConfig& config);
+  /// That of the lane which serves this client.
+  const std::shared_ptr<Inbox>& inbox_of(const std::string& peer) const;
 
   bool reserve(size_t bytes) noexcept override { return memory_.reserve(bytes); }
   void release(size_t bytes) noexcept override { memory_.release(bytes); }
   void on_call(std::unique_ptr<GrpcIncoming> call) override;
+  void on_refused(ServerRefusal refusal) override;
   std::shared_ptr<const GrpcServerFiles> files() override;
 
   Lane& first_lane_;

@@ -12,6 +12,28 @@
 using namespace tailrace;
 using namespace tailrace::net;
 using namespace std::chrono_literals;
+using Reason = ServerRefusal::Reason;
+
+namespace {
+
+/// The client's preface and SETTINGS, a call's HEADERS, and 5 of 105 bytes (RFC 9113).
+std::string begun_call() {
+  const auto frame = [](char type, char flags, char stream, const std::string& payload) {
+    std::string bytes{0, 0, static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream};
+    return bytes + payload;
+  };
+  const auto header = [](const std::string& name, const std::string& value) {
+    std::string bytes{0, static_cast<char>(name.size())};
+    return bytes + name + static_cast<char>(value.size()) + value;
+  };
+  const std::string head = header(":method", "POST") + header(":scheme", "http") +
+                           header(":path", kEcho) + header(":authority", "x") +
+                           header("te", "trailers") + header("content-type", "application/grpc");
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") + frame(1, 4, 1, head) +
+         frame(0, 0, 1, std::string("\0\0\0\0\x69half", 9));
+}
+
+}  // namespace
 
 TEST_CASE("gRPC: a call looks like an HTTP request, and its answer comes back") {
   GrpcPair pair;
@@ -104,9 +126,20 @@ TEST_CASE("gRPC: a message over the limit") {
   config.max_message_bytes = 1000;
   GrpcPair pair(config);
   CHECK(pair.say(std::string(1000, 'x')).status == grpc_code::kOk);
-  CHECK(pair.say(std::string(1001, 'x')).status == grpc_code::kResourceExhausted);
+  const CallResult refused = pair.say(std::string(1001, 'x'));
+  CHECK(refused.status == grpc_code::kResourceExhausted);
+  CHECK(refused.header("grpc-message") == "the message has 1001 bytes, and may have 1000");
+  // It comes to us as a whole, and is let go of at once.
+  CHECK(pair.say(std::string(10 << 20, 'x')).status == grpc_code::kResourceExhausted);
   CHECK(pair.handler.bodies.size() == 1);
   CHECK(pair.memory.used == 0);
+  CHECK(pair.lane.run_until([&] { return pair.handler.refused(Reason::too_large) == 2; }));
+  const ServerRefusal& told = pair.handler.refusals.at(0);
+  CHECK(told.is_grpc);
+  CHECK(told.status == 413);
+  CHECK(told.peer.starts_with("127.0.0.1:"));
+  CHECK(told.text == refused.header("grpc-message"));
+  CHECK(pair.say("x").status == grpc_code::kOk);
 }
 
 TEST_CASE("gRPC: a call whose time is over; its late answer harms nobody") {
@@ -202,8 +235,6 @@ TEST_CASE("gRPC: too many calls at a time") {
   GrpcServerConfig config;
   config.max_calls = 2;
   GrpcPair pair(config);
-  HttpClientConfig other;
-  other.headers = {{"other", "client"}};
   std::vector<std::shared_ptr<HttpExchange>> kept;
   pair.handler.body = [&](const auto& exchange, const std::string&) { kept.push_back(exchange); };
   const auto first = pair.start(pair.call("1"));
@@ -215,9 +246,33 @@ TEST_CASE("gRPC: too many calls at a time") {
   CHECK(kept.size() == 2);
   kept[0]->reply(grpc_code::kOk, {}, "");
   CHECK(pair.lane.run_until([&] { return kept.size() == 3; }));
+  // Another connection does not know of that.
+  HttpClientConfig other;
+  other.headers = {{"other", "client"}};
+  const auto others = pair.connect(other);
+  const CallResult refused = testkit::call_and_wait(pair.lane, *others, pair.call("4"));
+  CHECK(refused.status == grpc_code::kUnavailable);
+  CHECK(refused.header("grpc-message").find("2 calls are under way") == 0);
+  CHECK(pair.lane.run_until([&] { return pair.handler.refused(Reason::too_many_calls) == 1; }));
+  CHECK(pair.handler.refusals.at(0).status == 503);
   kept[1]->reply(grpc_code::kOk, {}, "");
   kept[2]->reply(grpc_code::kOk, {}, "");
   CHECK(pair.lane.run_until([&] { return !third->empty() && !second->empty(); }));
+}
+
+TEST_CASE("gRPC: however many calls are refused, the lane hears of them once a turn") {
+  GrpcServerConfig config;
+  config.max_message_bytes = 10;
+  GrpcPair pair(config);
+  std::vector<std::shared_ptr<std::vector<CallResult>>> results;
+  const std::string body(20, 'x');
+  for (int i = 0; i < 50; ++i) {
+    results.push_back(pair.start(pair.call(body)));
+  }
+  CHECK(pair.lane.run_until([&] { return pair.handler.refused(Reason::too_large) == 50; }));
+  CHECK(pair.lane.run_until([&] {
+    return std::ranges::all_of(results, [](const auto& result) { return !result->empty(); });
+  }));
 }
 
 TEST_CASE("gRPC: with memory for one message all get through, one after the other") {
@@ -241,6 +296,8 @@ TEST_CASE("gRPC: with memory for one message all get through, one after the othe
   // to come again.
   CHECK(good + later == 100);
   CHECK(good >= 1);
+  const auto told = [&] { return pair.handler.refused(Reason::no_memory); };
+  CHECK(pair.lane.run_until([&] { return told() == static_cast<uint64_t>(later); }));
   CHECK(pair.memory.used == 0);
   pair.memory.limit = 100 << 10;
   CHECK(pair.say("a small one").status == grpc_code::kOk);
@@ -248,32 +305,34 @@ TEST_CASE("gRPC: with memory for one message all get through, one after the othe
   pair.memory.limit = 100;
   CHECK(pair.say("x").status == grpc_code::kUnavailable);
   CHECK(pair.memory.used == 0);
+  CHECK(pair.lane.run_until([&] { return told() == static_cast<uint64_t>(later) + 2; }));
 }
 
 TEST_CASE("gRPC: a client that begins a message and does not end it") {
   GrpcServerConfig config;
   config.read_timeout = 1500ms;
   GrpcPair pair(config);
-  // The client's preface and SETTINGS, a call's HEADERS, and 5 of 105 bytes (RFC 9113).
-  const auto frame = [](char type, char flags, char stream, const std::string& payload) {
-    std::string bytes{0, 0, static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream};
-    return bytes + payload;
-  };
-  const auto header = [](const std::string& name, const std::string& value) {
-    std::string bytes{0, static_cast<char>(name.size())};
-    return bytes + name + static_cast<char>(value.size()) + value;
-  };
-  const std::string head = header(":method", "POST") + header(":scheme", "http") +
-                           header(":path", kEcho) + header(":authority", "x") +
-                           header("te", "trailers") + header("content-type", "application/grpc");
   testkit::RawClient slow(pair.server->port());
-  const std::string all = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") +
-                          frame(1, 4, 1, head) + frame(0, 0, 1, std::string("\0\0\0\0\x69half", 9));
-  slow.send(all);
+  slow.send(begun_call());
   CHECK(pair.lane.run_until([&] { return pair.memory.used > 0; }));
   CHECK(pair.say("others are served").status == grpc_code::kOk);
   CHECK(pair.lane.run_until([&] { return pair.memory.used == 0; }));
   CHECK(pair.handler.bodies.size() == 1);
+  CHECK(pair.lane.run_until([&] { return pair.handler.refused(Reason::too_slow) == 1; }));
+  CHECK(pair.handler.refusals.at(0).status == 503);
+  CHECK(pair.handler.refusals.at(0).peer.starts_with("127.0.0.1:"));
+}
+
+TEST_CASE("gRPC: a client that goes before its message is whole") {
+  GrpcPair pair;
+  {
+    testkit::RawClient client(pair.server->port());
+    client.send(begun_call());
+    CHECK(pair.lane.run_until([&] { return pair.memory.used > 0; }));
+  }
+  CHECK(pair.lane.run_until([&] { return pair.handler.refused(Reason::incomplete) == 1; }));
+  CHECK(pair.handler.refusals.at(0).status == 0);
+  CHECK(pair.memory.used == 0);
 }
 
 TEST_CASE("gRPC: addresses and certificates that cannot be used are refused with their cause") {

@@ -46,6 +46,8 @@ class GrpcServerOwner {
   virtual bool reserve(size_t bytes) noexcept = 0;
   virtual void release(size_t bytes) noexcept = 0;
   virtual void on_call(std::unique_ptr<GrpcIncoming> call) = 0;
+  /// A call that on_call does not see.
+  virtual void on_refused(ServerRefusal refusal) = 0;
   /// The certificate for the next handshake; only with TLS.
   virtual std::shared_ptr<const GrpcServerFiles> files() = 0;
 

@@ -57,6 +57,7 @@ class MhdServer final : public HttpServer {
         handler_(handler),
         tls_(std::move(tls)),
         port_(listen.port),
+        max_connections_(std::max(config.max_connections, 1U)),
         idle_timeout_ns_(std::max<int64_t>(config.idle_timeout.count(), kSecond)),
         sweep_every_((tls_ ? std::min(idle_timeout_ns_, kHandshakeNs) : idle_timeout_ns_) /
                      2'000'000),
@@ -64,7 +65,7 @@ class MhdServer final : public HttpServer {
         responses_(lane.clock()) {}
   ~MhdServer() override;
 
-  Status start(const HttpServerConfig& config, int listen_fd);
+  Status start(int listen_fd);
   uint16_t port() const noexcept override { return port_; }
   void quiesce() override;
 
@@ -109,6 +110,7 @@ class MhdServer final : public HttpServer {
   HttpHandler& handler_;
   std::unique_ptr<ServerTls> tls_;
   const uint16_t port_;
+  const size_t max_connections_;
   const int64_t idle_timeout_ns_;
   const std::chrono::milliseconds sweep_every_;
   Lingering lingering_;
@@ -164,11 +166,10 @@ void log_of_microhttpd(void*, const char* format, va_list arguments) {
   log_line(LogLevel::debug, "net", "http_server", line);
 }
 
-Status MhdServer::start(const HttpServerConfig& config, int listen_fd) {
+Status MhdServer::start(int listen_fd) {
   std::vector<MHD_OptionItem> options = {
       {MHD_OPTION_LISTEN_SOCKET, listen_fd, nullptr},
-      {MHD_OPTION_CONNECTION_LIMIT, static_cast<intptr_t>(std::max(config.max_connections, 1U)),
-       nullptr},
+      {MHD_OPTION_CONNECTION_LIMIT, static_cast<intptr_t>(max_connections_), nullptr},
       {MHD_OPTION_CONNECTION_TIMEOUT, static_cast<intptr_t>(idle_timeout_ns_ / kSecond), nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory, nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_INCREMENT, kReadAtLeast, nullptr},
@@ -314,6 +315,13 @@ void MhdServer::connect(MHD_Connection* connection, void** context) {
   }
   *context = &*entry;
   a_callback_came_ = true;
+  if (connections_.size() >= max_connections_) {
+    handler_.on_refused({.reason = ServerRefusal::Reason::full_connections,
+                         .peer = entry->peer,
+                         .text = fmt::format("{} clients are connected, and further ones wait "
+                                             "until one has gone",
+                                             connections_.size())});
+  }
   if (!sweep_timer_->active()) {
     sweep_timer_->start(sweep_every_);
   }
@@ -374,7 +382,7 @@ MHD_Result MhdServer::on_access(void* server, MHD_Connection* raw_connection, co
     go_on = exchange->on_head(self.handler_, method, connection->peer);
     connection->lingers = exchange->answered_early();
   } else if (*size > 0) {
-    go_on = exchange->on_bytes(data, *size);
+    go_on = exchange->on_bytes(self.handler_, data, *size);
     *size = 0;
     self.on_bytes(*connection_of(raw_connection));
   } else {
@@ -408,13 +416,18 @@ bool MhdServer::on_whole(Connection& connection, ServerExchange& exchange) {
 }
 
 void MhdServer::on_completed(void* server, MHD_Connection* raw_connection, void** context,
-                             MHD_RequestTerminationCode) {
+                             MHD_RequestTerminationCode code) {
   MhdServer& self = of(server);
   const auto node = self.exchanges_.extract(static_cast<ServerExchange*>(*context));
   *context = nullptr;
   if (Connection* connection = connection_of(raw_connection)) {
+    const int64_t now = self.lane_.clock().monotonic_ns();
+    if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED && connection->exchange != nullptr) {
+      connection->exchange->give_up(self.handler_,
+                                    std::chrono::nanoseconds(now - connection->since_ns));
+    }
     connection->exchange = nullptr;
-    connection->since_ns = self.lane_.clock().monotonic_ns();
+    connection->since_ns = now;
   }
   if (!node.empty()) {
     self.at_hand_ -= node.mapped()->is_at_hand() ? 1 : 0;
@@ -449,6 +462,9 @@ void MhdServer::sweep() {
   const int64_t now = lane_.clock().monotonic_ns();
   for (Connection& connection : connections_) {
     if (is_overdue(connection, now)) {
+      if (connection.exchange != nullptr) {
+        connection.exchange->give_up(handler_, std::chrono::nanoseconds(now - connection.since_ns));
+      }
       shutdown(connection.fd, SHUT_RDWR);  // libmicrohttpd finds it closed, and cleans up
     } else {
       close_ended(connection);
@@ -477,7 +493,7 @@ Result<std::unique_ptr<HttpServer>> make_http_server(Lane& lane, const HttpServe
     return tl::unexpected<Error>(listen.error());
   }
   auto server = std::make_unique<MhdServer>(lane, config, handler, *listen, std::move(tls));
-  if (const Status started = server->start(config, listen->fd); !started) {
+  if (const Status started = server->start(listen->fd); !started) {
     close(listen->fd);
     return tl::unexpected<Error>(started.error());
   }

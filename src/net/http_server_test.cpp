@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 using testkit::RawClient;
 using testkit::RecordingHandler;
 using Exchange = RecordingHandler::Exchange;
+using Reason = ServerRefusal::Reason;
 
 namespace {
 
@@ -159,11 +160,15 @@ TEST_CASE("HttpServer: a large chunked body grows up to the limit") {
   CHECK(server.handler.bodies.back().size() == 300'000);
   CHECK(server.talk([&](RawClient& c) { return send_chunks(c, 31); }).starts_with("HTTP/1.1 413"));
   CHECK(server.handler.bodies.size() == 1);
+  REQUIRE(server.handler.refused(Reason::too_large) == 1);
+  CHECK(server.handler.refusals[0].status == 413);
+  CHECK(server.handler.refusals[0].peer.starts_with("127.0.0.1:"));
   server.handler.room = 200'000;  // its handler is asked before it grows
   CHECK(server.talk([&](RawClient& c) { return send_chunks(c, 5); }).starts_with("HTTP/1.1 204"));
   CHECK(server.talk([&](RawClient& c) { return send_chunks(c, 30); }).starts_with("HTTP/1.1 429"));
   CHECK(server.handler.bodies.size() == 2);
   REQUIRE(server.lane.run_until([&] { return server.handler.ends.size() == 4; }));
+  CHECK(server.handler.refusals.size() == 1);  // the 429 was the handler's own
 }
 
 TEST_CASE("HttpServer: a growing body is told to hold its own size, and grows by less if need be") {
@@ -221,6 +226,7 @@ TEST_CASE("HttpServer: too large a Content-Length is refused") {
   }
   REQUIRE(server.lane.run_until(
       [&] { return server.handler.ends.size() == server.handler.heads.size(); }));
+  CHECK(server.handler.refused(Reason::too_large) == 1);
 }
 
 TEST_CASE("HttpServer: a request refused at its head is answered, its body not handed over") {
@@ -407,7 +413,8 @@ TEST_CASE("HttpServer: HEAD has no body, unknown methods are the handler's busin
 }
 
 TEST_CASE("HttpServer: malformed requests are refused without the handler") {
-  const auto refused = [](const std::string& request) {
+  uint64_t told = 0;
+  const auto refused = [&told](const std::string& request) {
     HttpServerConfig config;
     config.idle_timeout = 1s;
     Server server(config);
@@ -420,6 +427,7 @@ TEST_CASE("HttpServer: malformed requests are refused without the handler") {
            answer.starts_with("HTTP/1.0 4")));
     CHECK(server.handler.bodies.empty());
     CHECK(server.handler.heads.size() == server.handler.ends.size());
+    told = server.handler.refused(Reason::malformed);
     return answer;
   };
   CHECK(refused("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
@@ -427,6 +435,7 @@ TEST_CASE("HttpServer: malformed requests are refused without the handler") {
             .starts_with("HTTP/1.1 400"));
   CHECK(refused("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\nabc")
             .starts_with("HTTP/1.1 501"));
+  CHECK(told == 1);
   CHECK(refused("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"
                 "123456")
             .starts_with("HTTP/1.1 400"));
@@ -481,6 +490,7 @@ TEST_CASE("HttpServer: idle and stuck clients are sent away after idle_timeout")
   HttpServerConfig config;
   config.idle_timeout = 1s;
   Server server(config);
+  size_t bodies_given_up = 0;
   SUBCASE("silent from the start") {
     CHECK(server.talk([](RawClient& client) { return client.read_all(); }).empty());
   }
@@ -497,6 +507,7 @@ TEST_CASE("HttpServer: idle and stuck clients are sent away after idle_timeout")
       return client.read_all();
     });
     REQUIRE(server.lane.run_until([&] { return server.handler.ends.size() == 1; }));
+    bodies_given_up = 1;
   }
   SUBCASE("not silent, but endless within the head") {
     // Each byte would start the clock of a simpler server anew.
@@ -521,7 +532,10 @@ TEST_CASE("HttpServer: idle and stuck clients are sent away after idle_timeout")
     CHECK(server.lane.run_until([&] { return closed.load(); }));
     drip.join();
     REQUIRE(server.lane.run_until([&] { return server.handler.ends.size() == 1; }));
+    bodies_given_up = 1;
   }
+  CHECK(server.handler.refused(Reason::too_slow) == bodies_given_up);
+  CHECK(server.handler.refusals.size() == bodies_given_up);
 }
 
 TEST_CASE("HttpServer: a handler that takes its time is not a silent client") {
@@ -552,6 +566,7 @@ TEST_CASE("HttpServer: beyond max_connections clients wait for one to end") {
     });
   }
   CHECK(server.lane.run_until([&] { return answered == 12; }));
+  CHECK(server.handler.refused(Reason::full_connections) >= 1);
   for (std::thread& client : clients) {
     client.join();
   }

@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "tailrace/block.h"
 #include "tailrace/check.h"
 
@@ -21,6 +23,7 @@ constexpr uint64_t kReadOnRefusal = 1024 * 1024;
 constexpr uint64_t kReadOnOverrun = 128 * 1024 * 1024;
 constexpr size_t kFirstChunkedBytes = 64 * 1024;
 constexpr size_t kMostHeaders = 8;  // of most requests
+constexpr const char* kTooLarge = "the body is larger than what is accepted here\n";
 
 std::optional<uint64_t> parse_length(std::string_view text) {
   uint64_t value = 0;
@@ -99,6 +102,8 @@ void ServerExchange::refuse(int status, const char* why) {
 bool ServerExchange::on_head(HttpHandler& handler, const char* method, const std::string& peer) {
   if (!read_head(method, peer)) {
     answered_early_ = true;
+    handler.on_refused(
+        {.status = status_, .peer = peer, .text = reply_body_.substr(0, reply_body_.find('\n'))});
     return send_reply(true);
   }
   known_to_handler_ = true;
@@ -106,7 +111,8 @@ bool ServerExchange::on_head(HttpHandler& handler, const char* method, const std
   growing_ = is_chunked_ ? dynamic_cast<GrowingBodyHandler*>(&handler) : nullptr;
   const uint64_t length = head_.content_length.value_or(0);
   if (!replied_ && length > limit_) {
-    refuse(413, "the body is larger than what is accepted here\n");
+    tell_too_large(handler, length);
+    refuse(413, kTooLarge);
   }
   const bool has_body = is_chunked_ || length > 0;
   if (replied_) {
@@ -155,7 +161,27 @@ bool ServerExchange::make_room(size_t more) {
   return true;
 }
 
-bool ServerExchange::on_bytes(const char* bytes, size_t size) {
+void ServerExchange::tell_too_large(HttpHandler& handler, uint64_t bytes) {
+  handler.on_refused(
+      {.reason = ServerRefusal::Reason::too_large,
+       .status = 413,
+       .peer = head_.peer,
+       .text = fmt::format("the body has {} bytes or more, and may have {}", bytes, limit_)});
+}
+
+void ServerExchange::give_up(HttpHandler& handler, std::chrono::nanoseconds after) {
+  const bool awaits_body = known_to_handler_ && phase_ == Phase::receiving && !replied_;
+  if (!awaits_body || too_large_ || std::exchange(given_up_, true)) {
+    return;
+  }
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(after);
+  handler.on_refused({.reason = ServerRefusal::Reason::too_slow,
+                      .peer = head_.peer,
+                      .text = fmt::format("the body did not come in time: {} bytes in {} s",
+                                          received_bytes_, seconds.count())});
+}
+
+bool ServerExchange::on_bytes(HttpHandler& handler, const char* bytes, size_t size) {
   received_bytes_ += size;
   if (replied_ || too_large_) {
     overrun_bytes_ += size;
@@ -163,6 +189,9 @@ bool ServerExchange::on_bytes(const char* bytes, size_t size) {
   }
   if (!make_room(size)) {
     too_large_ = !replied_;
+    if (too_large_) {
+      tell_too_large(handler, received_bytes_);
+    }
     body_ = Bytes();
     return true;
   }
@@ -174,7 +203,7 @@ bool ServerExchange::on_bytes(const char* bytes, size_t size) {
 bool ServerExchange::on_whole(HttpHandler& handler, bool last_of_connection, bool suspend) {
   if (phase_ == Phase::receiving && !replied_) {
     if (too_large_) {
-      refuse(413, "the body is larger than what is accepted here\n");
+      refuse(413, kTooLarge);
     } else {
       if (body_.empty()) {
         body_ = Bytes(kBlockPadding);  // a chunked body without chunks

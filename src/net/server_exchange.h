@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -39,11 +40,14 @@ class ServerExchange final : public HttpExchange,
 
   /// Calls of libmicrohttpd's access handler, in order. False closes the connection.
   bool on_head(HttpHandler& handler, const char* method, const std::string& peer);
-  bool on_bytes(const char* bytes, size_t size);
+  bool on_bytes(HttpHandler& handler, const char* bytes, size_t size);
   /// Comes again in each run until the answer is there, or `suspend` says that it shall not.
   bool on_whole(HttpHandler& handler, bool last_of_connection, bool suspend);
   /// The request is over; on_end of the handler is called if on_head was.
   void on_over(HttpHandler& handler);
+  /// The connection is about to be closed because it took so long: the handler is told if it is a
+  /// body that did not come.
+  void give_up(HttpHandler& handler, std::chrono::nanoseconds after);
   /// Ends the wait for the handler, if there is one.
   void wake();
 
@@ -62,6 +66,7 @@ class ServerExchange final : public HttpExchange,
   bool read_head(const char* method, const std::string& peer);
   void refuse(int status, const char* why);
   bool make_room(size_t more);
+  void tell_too_large(HttpHandler& handler, uint64_t bytes);
   bool send_reply(bool close_connection);
 
   MHD_Connection* connection_;  // null when the request is over
@@ -81,6 +86,7 @@ class ServerExchange final : public HttpExchange,
   uint64_t received_bytes_ = 0;
   uint64_t overrun_bytes_ = 0;  // came when it was clear that none are kept
   bool too_large_ = false;
+  bool given_up_ = false;
 
   bool replied_ = false;
   bool suspended_ = false;

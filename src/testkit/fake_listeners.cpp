@@ -91,6 +91,10 @@ class FakeHttpServer final : public HttpServer {
       return;
     }
     if (body.size() > limit) {
+      handler_.on_refused({.reason = ServerRefusal::Reason::too_large,
+                           .status = 413,
+                           .peer = exchange->head().peer,
+                           .text = "the body is larger than it may be"});
       exchange->reply(413, {}, "");
       return;
     }

@@ -48,6 +48,17 @@ class RecordingHandler final : public HttpHandler, public GrowingBodyHandler {
   }
   void on_end(const Exchange& exchange) override { ends.push_back(exchange.get()); }
 
+  void on_refused(const ServerRefusal& refusal) override { refusals.push_back(refusal); }
+  /// Of each reason so many, those counted that were told as one.
+  uint64_t refused(ServerRefusal::Reason reason) const {
+    uint64_t times = 0;
+    for (const ServerRefusal& refusal : refusals) {
+      times += refusal.reason == reason ? refusal.times : 0;
+    }
+    return times;
+  }
+  std::vector<ServerRefusal> refusals;
+
   bool padding_is_there = true;
 };
 

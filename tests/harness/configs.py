@@ -42,3 +42,11 @@ def otlp_chain(server, signals=("traces", "logs", "metrics"), agent=None, input=
     if agent:
         config["agent"] = agent
     return config
+
+
+def otlp_grpc_chain(server, grpc=None, **options):
+    """OTLP in over gRPC."""
+    config = otlp_chain(server, **options)
+    del config["inputs"]["in"]["http"]
+    config["inputs"]["in"]["grpc"] = {"listen": "127.0.0.1:0", **(grpc or {})}
+    return config

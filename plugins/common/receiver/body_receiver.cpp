@@ -31,6 +31,40 @@ std::string_view reason_of(int status) {
   }
 }
 
+/// How a server's own refusal is counted, and what whoever runs the agent can do about it.
+struct RefusalWords {
+  std::string_view reason;
+  std::string_view advice;
+};
+
+RefusalWords words_of(const ServerRefusal& refusal) {
+  using Reason = ServerRefusal::Reason;
+  switch (refusal.reason) {
+    case Reason::too_large:
+      return {reason_of(413), refusal.is_grpc ? "let clients send smaller batches, or raise "
+                                                "grpc.max_message_size"
+                                              : "let clients send smaller batches, or raise "
+                                                "max_body_size"};
+    case Reason::malformed:
+      return {"headers", "look at the client"};
+    case Reason::too_many_calls:
+      return {"too_many_calls", "raise grpc.max_calls if the outputs are well"};
+    case Reason::no_memory:
+      return {reason_of(429), "raise agent.memory_limit"};
+    case Reason::too_slow:
+      return {"too_slow", refusal.is_grpc ? "look at the client's network, or raise "
+                                            "grpc.read_timeout"
+                                          : "look at the client's network, or raise idle_timeout"};
+    case Reason::incomplete:
+      return {"incomplete",
+              "the client has gone, or its message is far larger than "
+              "grpc.max_message_size"};
+    case Reason::full_connections:
+      return {"full_connections", "raise max_connections"};
+  }
+  return {};
+}
+
 }  // namespace
 
 BodyReceiver::BodyReceiver(const BodyConfig& config, InputContext& context)
@@ -147,7 +181,8 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
   }
   const uint64_t limit = config_.max_body_size.bytes;
   if (head.content_length.value_or(0) > limit) {
-    refuse(*exchange, {413, fmt::format("the body is larger than {} bytes", limit)}, "too_large");
+    refuse(*exchange, {413, fmt::format("the body is larger than max_body_size, {} bytes", limit)},
+           "too_large");
     return 0;
   }
   Reservation memory(context_.memory());
@@ -239,13 +274,17 @@ void BodyReceiver::count_taken(size_t body_size) {
   taken_bytes_ += body_size;
 }
 
-void BodyReceiver::reply(HttpExchange& exchange, Reply answer) {
-  Counter*& counter = replied_[answer.status];
+Counter& BodyReceiver::reply_counter(int status) {
+  Counter*& counter = replied_[status];
   if (counter == nullptr) {
     counter = &context_.metrics().counter("input_replies_total", "Answers to clients, by status.",
-                                          {{"code", std::to_string(answer.status)}});
+                                          {{"code", std::to_string(status)}});
   }
-  counter->increment();
+  return *counter;
+}
+
+void BodyReceiver::reply(HttpExchange& exchange, Reply answer) {
+  reply_counter(answer.status).increment();
   Headers headers =
       answer.status >= 400 ? error_headers(exchange.head()) : std::move(answer.headers);
   if (answer.again) {
@@ -266,12 +305,38 @@ void BodyReceiver::send(HttpExchange& exchange, const Reply& answer, Headers hea
   exchange.reply(answer.status, std::move(headers), std::move(body));
 }
 
-void BodyReceiver::refuse(HttpExchange& exchange, Reply answer, std::string_view reason) {
+void BodyReceiver::count_refused(std::string_view reason, uint64_t times) {
   context_.metrics()
       .counter("input_rejected_bodies_total",
                "Bodies that were not taken, or not settled in time, by reason.",
                {{"reason", std::string(reason)}})
-      .increment();
+      .add(times);
+}
+
+void BodyReceiver::on_refused(const ServerRefusal& refusal) {
+  const RefusalWords words = words_of(refusal);
+  if (refusal.reason == ServerRefusal::Reason::full_connections) {
+    context_.metrics()
+        .counter("input_full_connections_total",
+                 "Times that max_connections were open, so that further clients had to wait.")
+        .add(refusal.times);
+    context_.log().warn(words.reason, fmt::format("{}; {}", refusal.text, words.advice));
+    return;
+  }
+  count_refused(words.reason, refusal.times);
+  if (refusal.status != 0) {
+    reply_counter(refusal.status).add(refusal.times);
+  }
+  context_.log().warn(
+      words.reason,
+      fmt::format("refused a {} from {}{}: {}; {}", refusal.is_grpc ? "gRPC call" : "body",
+                  refusal.peer,
+                  refusal.times > 1 ? fmt::format(" and {} more", refusal.times - 1) : "",
+                  refusal.text, words.advice));
+}
+
+void BodyReceiver::refuse(HttpExchange& exchange, Reply answer, std::string_view reason) {
+  count_refused(reason, 1);
   const HttpRequestHead& head = exchange.head();
   context_.log().warn(
       reason, head.is_grpc

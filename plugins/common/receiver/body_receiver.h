@@ -92,12 +92,15 @@ class BodyReceiver : public Input, public HttpHandler, public GrowingBodyHandler
   void on_grown(const ExchangePtr& exchange, uint64_t room) override;
   void on_body(const ExchangePtr& exchange, Bytes body_and_padding, size_t body_size) override;
   void on_end(const ExchangePtr& exchange) override;
+  void on_refused(const ServerRefusal& refusal) override;
 
   /// A place that is listened on.
   struct Door {
     std::string listen;
     std::unique_ptr<HttpServer> server;
   };
+  Counter& reply_counter(int status);
+  void count_refused(std::string_view reason, uint64_t times);
   Status add_door(const std::string& listen, Result<std::unique_ptr<HttpServer>> made,
                   std::string_view what);
 

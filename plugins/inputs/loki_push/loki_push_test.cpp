@@ -345,6 +345,41 @@ TEST_CASE("LokiPushInput: after stop nothing is taken, and who waits is still an
   CHECK(waiting->status == 204);
 }
 
+TEST_CASE("LokiPushInput: what its server refuses by itself is counted") {
+  using Reason = ServerRefusal::Reason;
+  LokiPushConfig config;
+  config.max_body_size.bytes = 1000;
+  PushBench bench(config);
+  // Only while it is read does such a body show how large it is.
+  const auto chunked = with(kProtobuf, "transfer-encoding", "chunked");
+  CHECK(bench.post(std::string(1001, 'x'), chunked)->status == 413);
+  CHECK(bench.count("input_rejected_bodies_total", {{"reason", "too_large"}}) == 1);
+  CHECK(bench.count("input_replies_total", {{"code", "413"}}) == 1);
+
+  auto& handler = dynamic_cast<HttpHandler&>(bench.input());
+  const std::pair<Reason, const char*> cases[] = {{Reason::malformed, "headers"},
+                                                  {Reason::too_many_calls, "too_many_calls"},
+                                                  {Reason::no_memory, "memory"},
+                                                  {Reason::too_slow, "too_slow"},
+                                                  {Reason::incomplete, "incomplete"}};
+  double all = 1;
+  for (const auto& [reason, name] : cases) {
+    ServerRefusal refusal;
+    refusal.reason = reason;
+    refusal.times = 3;
+    handler.on_refused(refusal);
+    CHECK(bench.count("input_rejected_bodies_total", {{"reason", name}}) == 3);
+    all += 3;
+  }
+  CHECK(bench.count("input_rejected_bodies_total") == all);
+  CHECK(bench.count("input_replies_total") == 1);  // to the others nothing was said
+  ServerRefusal full;
+  full.reason = Reason::full_connections;
+  handler.on_refused(full);
+  CHECK(bench.count("input_full_connections_total") == 1);
+  CHECK(bench.count("input_rejected_bodies_total") == all);
+}
+
 TEST_CASE("LokiPushInput: receipts may outlive the input") {
   PushBench bench;
   const auto answer = bench.post(two_streams());

@@ -1,6 +1,7 @@
 #include "net/grpc/server.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,7 +21,6 @@ constexpr size_t kTransportMemory = 64 << 20;
 constexpr int64_t kPingsAtMostEveryMs = 10'000;
 constexpr int64_t kHandshakeMs = 10'000;
 constexpr size_t kLeastRoom = 64 << 10;
-constexpr const char* kNoMemory = "no memory for this message now; try again later";
 
 }  // namespace
 
@@ -53,7 +53,8 @@ Status Server::listen() {
   ChannelArgs args;
   args.set_quota(quota_);
   args.set(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second agent would share the port unnoticed
-  args.set(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, static_cast<int64_t>(config_.max_message_bytes));
+  // gRPC 1.51 looks at a message's size when it has come as a whole; so do we, and can tell of it.
+  args.set(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, std::numeric_limits<int>::max());
   args.set(GRPC_ARG_MAX_CONCURRENT_STREAMS, config_.max_calls);
   // Unpacking is the reader's, who knows how large a message may become.
   args.set(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
@@ -198,7 +199,7 @@ void Server::want_message(ServerCall& call) {
   if (begun) {
     call.read();
   } else {
-    call.send(grpc_code::kUnavailable, {}, kNoMemory);
+    call.refuse_for_memory();
   }
 }
 
@@ -230,7 +231,7 @@ bool Server::message_ended(ServerCall& call, size_t kept_bytes) {
     one->read();
   }
   for (ServerCall* one : refused) {
-    one->send(grpc_code::kUnavailable, {}, kNoMemory);
+    one->refuse_for_memory();
   }
   return has_room;
 }

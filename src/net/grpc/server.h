@@ -54,6 +54,7 @@ class Server final : public GrpcTransportServer {
   /// is no room for them.
   bool message_ended(ServerCall& call, size_t kept_bytes);
   void hand_over(std::unique_ptr<GrpcIncoming> call) { owner_.on_call(std::move(call)); }
+  void tell(ServerRefusal refusal) { owner_.on_refused(std::move(refusal)); }
   void release(size_t bytes) { owner_.release(bytes); }
   /// A call's object has gone.
   void end_call(bool was_counted);

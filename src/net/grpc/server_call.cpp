@@ -2,7 +2,15 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace tailrace::net::core {
+
+namespace {
+
+constexpr const char* kTooSlow = "the message did not come in time";
+
+}  // namespace
 
 /// What the server's owner sees of a call that was read.
 class ServerCall::Incoming final : public GrpcIncoming {
@@ -77,11 +85,17 @@ void ServerCall::on_called(bool ok) {
   }
   server_.expect_call(queue_);
   watch_end();
+  // Now, as gRPC no longer knows it of a call that was given up.
+  char* peer = grpc_call_get_peer(call_);
+  peer_ = peer_text(peer);
+  gpr_free(peer);
   const std::string_view method = view_of(details_.method);
   if (!server_.serves(method)) {
     send(grpc_code::kUnimplemented, {}, "not served here: " + std::string(method.substr(0, 200)));
   } else if (counted_ = server_.count_call(); !counted_) {
-    send(grpc_code::kUnavailable, {}, "too many calls at a time; try again later");
+    refuse(ServerRefusal::Reason::too_many_calls,
+           fmt::format("{} calls are under way, and there may be no more; try again later",
+                       server_.config().max_calls));
   } else {
     server_.want_message(*this);
   }
@@ -119,20 +133,38 @@ bool ServerCall::is_overdue() const {
 }
 
 void ServerCall::give_up() {
-  grpc_call_cancel_with_status(call_, GRPC_STATUS_UNAVAILABLE, "the message did not come in time",
-                               nullptr);
+  given_up_ = true;
+  grpc_call_cancel_with_status(call_, GRPC_STATUS_UNAVAILABLE, kTooSlow, nullptr);
+}
+
+void ServerCall::refuse(ServerRefusal::Reason reason, const std::string& text) {
+  const bool never = reason == ServerRefusal::Reason::too_large;
+  tell(reason, never ? 413 : 503, text);
+  send(never ? grpc_code::kResourceExhausted : grpc_code::kUnavailable, {}, text);
+}
+
+void ServerCall::refuse_for_memory() {
+  refuse(ServerRefusal::Reason::no_memory, "no memory for this message now; try again later");
+}
+
+void ServerCall::tell(ServerRefusal::Reason reason, int status, const std::string& text) {
+  server_.tell({.reason = reason, .is_grpc = true, .status = status, .peer = peer_, .text = text});
 }
 
 void ServerCall::on_read(bool) {
+  const size_t size = message_.size();
+  const bool too_large = size > server_.config().max_message_bytes;
+  if (too_large) {
+    message_.reset();
+  }
   const bool has_room = server_.message_ended(*this, message_.size());
   if (!has_room) {
     message_.reset();
-    send(grpc_code::kUnavailable, {}, "no memory for this message now; try again later");
+    refuse_for_memory();
     return;
   }
   if (message_.empty()) {
-    // The client went away, its time is over, or the message is too large (then gRPC has said so).
-    send(grpc_code::kInvalidArgument, {}, "a call without a message");
+    on_no_message(size);
     return;
   }
   HttpRequestHead head;
@@ -144,10 +176,25 @@ void ServerCall::on_read(bool) {
     head.headers.emplace_back("content-encoding", "gzip");
   }
   head.content_length = message_.size();
-  char* peer = grpc_call_get_peer(call_);
-  head.peer = peer_text(peer);
-  gpr_free(peer);
+  head.peer = std::move(peer_);
   server_.hand_over(std::make_unique<Incoming>(*this, std::move(head)));
+}
+
+/// The reading has ended, and not with a message that can be taken: `bytes` is its size.
+void ServerCall::on_no_message(size_t bytes) {
+  using Reason = ServerRefusal::Reason;
+  const GrpcServerConfig& config = server_.config();
+  if (bytes > 0) {
+    refuse(Reason::too_large, fmt::format("the message has {} bytes, and may have {}", bytes,
+                                          config.max_message_bytes));
+  } else if (given_up_) {
+    refuse(Reason::too_slow, fmt::format("{}: {} ms", kTooSlow, milliseconds(config.read_timeout)));
+  } else {
+    // gRPC does not say why. The client may have sent none, have gone or have run out of time, or
+    // gRPC has run out of memory over a message that is many times too large.
+    tell(Reason::incomplete, 0, "the call ended before its message was whole");
+    send(grpc_code::kInvalidArgument, {}, "a call without a message");
+  }
 }
 
 void ServerCall::send(int code, const Headers& trailers, std::string_view body) {

@@ -28,8 +28,11 @@ class ServerCall {
   /// Answers; the last that is asked of it.
   void send(int code, const Headers& trailers, std::string_view body);
   bool is_overdue() const;
-  /// Its reading, which may be under way, is to end.
+  /// Its reading, which is under way, is to end.
   void give_up();
+  /// Answers that it is not taken, and tells the server's owner.
+  void refuse(ServerRefusal::Reason reason, const std::string& text);
+  void refuse_for_memory();
 
  private:
   class Incoming;
@@ -39,7 +42,9 @@ class ServerCall {
   void on_read(bool ok);
   void on_closed(bool ok);
   void on_sent(bool ok);
+  void on_no_message(size_t bytes);
   void watch_end();
+  void tell(ServerRefusal::Reason reason, int status, const std::string& text);
   void unref();
 
   Server& server_;
@@ -50,9 +55,11 @@ class ServerCall {
 
   grpc_call* call_ = nullptr;
   grpc_call_details details_{};
+  std::string peer_;
   ReceivedMetadata metadata_;
   gpr_timespec read_since_{};
   size_t reserved_ = 0;
+  bool given_up_ = false;
   Message message_;
   int cancelled_ = 0;
   SentMetadata trailers_;

@@ -9,18 +9,11 @@ from grpc import StatusCode
 
 from harness import otlp_wire as wire
 from harness.agent import SANITIZED
-from harness.configs import otlp_chain
+from harness.configs import otlp_grpc_chain
 from harness.grpc_otlp import Client, export
 from harness.waiting import pause, wait_until
 
 SIGNALS = list(wire.PATHS)
-
-
-def grpc_chain(otlp, grpc_door=None, **options):
-    config = otlp_chain(otlp, **options)
-    del config["inputs"]["in"]["http"]
-    config["inputs"]["in"]["grpc"] = {"listen": "127.0.0.1:0", **(grpc_door or {})}
-    return config
 
 
 def request_of(signal="traces", first=1, count=20, seed=1, **options):
@@ -28,7 +21,7 @@ def request_of(signal="traces", first=1, count=20, seed=1, **options):
 
 
 def start(agents, otlp, grpc_door=None, **options):
-    agent = agents(grpc_chain(otlp, grpc_door, **options)).start()
+    agent = agents(otlp_grpc_chain(otlp, grpc_door, **options)).start()
     agent.port = agent.listen_ports()[0]
     return agent
 
