@@ -36,6 +36,10 @@ class Feed {
   /// The same for a source that loses nothing by waiting (a file). Also false while an output keeps
   /// taking requests but has enough of them: reading on would only move them to its spool.
   virtual bool credit_to_read_on(size_t bytes) { return credit(bytes); }
+  /// False while some output takes no requests and has no room for them on disk either: what comes
+  /// now stays in memory, unsettled, until one of the two changes. For who would keep somebody
+  /// waiting for that; asked again when somebody comes, not woken.
+  virtual bool may_settle() const { return true; }
   virtual void begin_unit() = 0;
   /// Runs the batch through every pipeline of its signal, to every output, before it returns.
   virtual void push(Batch& batch) noexcept = 0;

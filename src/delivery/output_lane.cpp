@@ -17,6 +17,8 @@ namespace {
 /// Framing and bookkeeping of one record in any encoding that we know.
 constexpr size_t kRecordOverhead = 32;
 constexpr size_t kSpareBodies = 4;
+/// A request that was neither answered nor spooled for so long will not be soon.
+constexpr int64_t kStuckNs = 5'000'000'000;
 }  // namespace
 
 size_t worst_case_bytes(size_t source_bytes) noexcept {
@@ -384,6 +386,17 @@ bool OutputLane::has_room(size_t source_bytes, const std::vector<Tenant*>& tenan
   shared_.memory.want();
   relieve_memory(worst);
   return shared_.memory.has_room(worst) && fair;
+}
+
+bool OutputLane::may_settle() const noexcept {
+  // Where there is no disk, memory is all the room that was asked for; and the newest is always
+  // welcome where the oldest goes for it.
+  if (!spool_is_full_ || in_memory_.empty() || shared_.options.drop_oldest) {
+    return true;
+  }
+  // Of several tenants it may be one that waits alone.
+  const int64_t age = lane_.clock().monotonic_ns() - in_memory_.front()->sealed_ns;
+  return !breaker_.open() && (tenants_.size() > 1 || age < kStuckNs);
 }
 
 bool OutputLane::has_enough_to_send() noexcept {

@@ -91,6 +91,10 @@ class OutputLane final : private Requests {
   /// calls when it may.
   bool has_room(size_t source_bytes, const std::vector<Tenant*>& tenants) noexcept;
 
+  /// False while nothing is delivered and the spool could not take the oldest request that is in
+  /// memory: newer ones would wait behind it. Memory may have room all the same.
+  bool may_settle() const noexcept;
+
   /// True while requests that wait in memory leave at a healthy pace but are more than a quarter of
   /// the share: there is no use in making more of what can be made later. The caller is woken as
   /// with has_room.
@@ -191,6 +195,7 @@ class OutputLane final : private Requests {
   std::list<SealedRequest*> in_memory_;  // oldest first, not spooled yet
   std::unique_ptr<Timer> age_timer_;
   int64_t spool_retry_at_ns_ = 0;
+  bool spool_is_full_ = false;  // or fails: the last request that was tried since an answer came
   int64_t held_bytes_ = 0;
   size_t in_memory_bytes_ = 0;  // payloads of in_memory_
   std::function<void()> spooled_rest_;

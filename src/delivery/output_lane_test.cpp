@@ -393,6 +393,72 @@ TEST_CASE("OutputLane: full memory goes to the spool, a full spool stops credit,
   CHECK(bench.records(bench.cell->dropped) == 0);
 }
 
+TEST_CASE("OutputLane: with the server down and the disk full nobody shall wait to be settled") {
+  OutputOptions options;
+  options.batch_bytes = 1;
+  Bench bench(options, 100);
+  bench.server.behaviour = [](const FakeServer::Seen&) { return FakeServer::no_connection(); };
+  const std::string large(200, 'x');
+  CHECK(bench.out->may_settle());
+  bench.push({"small"}, "", true, false);
+  bench.lane.advance(60s);
+  CHECK(bench.out->complaint() != "");
+  CHECK(bench.spool->records.size() == 1);
+  CHECK(bench.out->may_settle());  // there is room on disk as far as is known
+  bench.push({large}, "", true, false);
+  CHECK(bench.out->may_settle());
+  bench.lane.advance(2s);
+  CHECK_FALSE(bench.out->may_settle());
+  CHECK(bench.ends.size() == 1);
+  CHECK(bench.out->has_room(1000, bench.tenants));  // memory has some, for who does not wait
+
+  SUBCASE("the disk gets room") {
+    bench.spool->budget = 1000;
+    bench.lane.advance(2s);
+    CHECK(bench.out->may_settle());
+    CHECK(bench.ends.size() == 2);
+  }
+  SUBCASE("the server comes back") {
+    bench.server.behaviour = [](const FakeServer::Seen&) { return FakeServer::status(200); };
+    bench.lane.advance(60s);
+    CHECK(bench.out->may_settle());
+    CHECK(bench.ends.size() == 2);
+  }
+}
+
+TEST_CASE("OutputLane: a server that is slow to answer is not down, one that hangs is") {
+  Bench bench;
+  bench.spool->full = true;
+  bench.server.hangs = true;
+  bench.push({"a"}, "", true, false);
+  bench.lane.advance(3s);
+  CHECK(bench.out->may_settle());
+  SUBCASE("with one tenant") {
+    bench.lane.advance(3s);
+    CHECK_FALSE(bench.out->may_settle());
+  }
+  SUBCASE("of several one may have been told to wait") {
+    bench.push({"b"}, "other", true, false);
+    bench.lane.advance(10s);
+    CHECK(bench.out->may_settle());
+  }
+}
+
+TEST_CASE("OutputLane: without a disk, or where the oldest goes, newcomers are always welcome") {
+  OutputOptions options;
+  options.drop_oldest = true;
+  Bench bench(options, 10);
+  bench.server.behaviour = [](const FakeServer::Seen&) { return FakeServer::no_connection(); };
+  SUBCASE("no disk") {
+    bench.shared.spool.reset();
+  }
+  SUBCASE("drop_oldest") {}
+  bench.push({"aaaaaaaaaaaa"}, "", true, false);
+  bench.lane.advance(60s);
+  CHECK(bench.out->complaint() != "");
+  CHECK(bench.out->may_settle());
+}
+
 TEST_CASE("OutputLane: drop_oldest drops the oldest that is not in flight, counted") {
   OutputOptions options;
   options.memory_bytes = 4 << 20;

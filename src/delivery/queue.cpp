@@ -156,6 +156,7 @@ bool OutputLane::start_spooling(SealedRequest& request) {
   }
   Envelope envelope = envelope_of(request);
   if (!shared_.spool->reserve(envelope, request.payload_size)) {
+    spool_is_full_ = true;
     return false;
   }
   request.spooling = true;
@@ -190,6 +191,7 @@ void OutputLane::on_spooled(const std::shared_ptr<SealedRequest*>& ticket, size_
       request->payload = std::move(result.payload);
     }
     spool_retry_at_ns_ = lane_.clock().monotonic_ns() + kSpoolRetryNs;
+    spool_is_full_ = true;
     make_ready(request->sequence);
     arm_age();
   } else {
@@ -198,6 +200,7 @@ void OutputLane::on_spooled(const std::shared_ptr<SealedRequest*>& ticket, size_
     request->spooled = std::make_shared<SpoolHold>(*shared_.spool, result.ref);
     request->own_record = true;
     spooled_requests_.increment();
+    spool_is_full_ = false;
     unlist(*request);
     for (Part& part : request->parts) {
       if (!request->in_flight) {

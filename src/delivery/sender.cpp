@@ -239,6 +239,7 @@ void OutputLane::on_answer(SealedRequest& request, CallResult result) {
       log_.info("works_again", "the server takes requests again");
     }
     breaker_.on_success();
+    spool_is_full_ = false;  // else the next one that is tried says so
     breaker_backoff_.reset();
     concurrency_.on_success();
     sequence.backoff.reset();

@@ -1,5 +1,7 @@
 #include "pipeline/feed.h"
 
+#include <algorithm>
+
 #include "delivery/test_hooks.h"
 
 namespace tailrace::pipeline {
@@ -134,6 +136,13 @@ bool EngineFeed::credit_to_read_on(size_t bytes) {
     return false;
   }
   return credit(bytes);
+}
+
+bool EngineFeed::may_settle() const {
+  return std::ranges::all_of(branches_, [](const Branch& branch) {
+    return std::ranges::all_of(branch.outputs,
+                               [](const FanOut& out) { return out.output->may_settle(); });
+  });
 }
 
 void EngineFeed::begin_unit() {

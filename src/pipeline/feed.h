@@ -57,6 +57,7 @@ class EngineFeed final : public Feed {
 
   bool credit(size_t bytes) override;
   bool credit_to_read_on(size_t bytes) override;
+  bool may_settle() const override;
   void begin_unit() override;
   void push(Batch& batch) noexcept override;
   void carry(Weight weight) noexcept override;

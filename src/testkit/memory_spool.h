@@ -13,7 +13,7 @@ namespace tailrace::testkit {
 /// real one; fails on demand.
 class MemorySpool final : public delivery::Spool {
  public:
-  explicit MemorySpool(uint64_t budget = UINT64_MAX) : budget_(budget) {}
+  explicit MemorySpool(uint64_t bytes = UINT64_MAX) : budget(bytes) {}
 
   struct Record {
     delivery::Envelope envelope;
@@ -22,16 +22,17 @@ class MemorySpool final : public delivery::Spool {
   std::map<uint64_t, Record> records;  // by offset, oldest first
   bool full = false;                   // appends fail with no_space
   bool corrupt = false;                // reads fail
+  uint64_t budget;
 
   bool reserve(const delivery::Envelope&, size_t size) noexcept override {
-    if (used_ + size > budget_) {
+    if (used_ + size > budget) {
       return false;
     }
     used_ += size;
     return true;
   }
   void unreserve(const delivery::Envelope&, size_t size) noexcept override { used_ -= size; }
-  uint64_t free_budget() const noexcept override { return budget_ - used_; }
+  uint64_t free_budget() const noexcept override { return budget - used_; }
 
   void append(Lane& lane, delivery::Envelope envelope, Bytes payload,
               std::function<void(Appended)> done) override {
@@ -60,7 +61,6 @@ class MemorySpool final : public delivery::Spool {
   delivery::SpoolStats stats() const override { return {}; }
 
  private:
-  uint64_t budget_;
   uint64_t used_ = 0;
   uint64_t last_offset_ = 0;
 };

@@ -192,8 +192,7 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
       return 0;
     }
   }
-  if (!context_.feed().credit(std::max<uint64_t>(head.content_length.value_or(1), 1))) {
-    refuse_for_credit(*exchange);
+  if (!admit(*exchange, std::max<uint64_t>(head.content_length.value_or(1), 1))) {
     return 0;
   }
   incoming_.emplace(exchange.get(), std::move(memory));
@@ -350,8 +349,21 @@ void BodyReceiver::refuse(HttpExchange& exchange, const Error& error) {
   refuse(exchange, {status, error.message, status == 429}, reason_of(status));
 }
 
-void BodyReceiver::refuse_for_credit(HttpExchange& exchange) {
-  refuse(exchange, {429, "the outputs have no room now; send it again later", true}, "credit");
+bool BodyReceiver::admit(HttpExchange& exchange, size_t bytes) {
+  Feed& feed = context_.feed();
+  if (!feed.credit(bytes)) {
+    refuse(exchange, {429, "the outputs have no room now; send it again later", true}, "credit");
+    return false;
+  }
+  if (config_.ack == Ack::settled && !feed.may_settle()) {
+    refuse(
+        exchange,
+        {unsettled_status(),
+         "an output takes nothing now and its buffer on disk is full; send it again later", true},
+        "credit");
+    return false;
+  }
+  return true;
 }
 
 }  // namespace tailrace::common::receiver

@@ -64,6 +64,8 @@ class BodyReceiver : public Input, public HttpHandler, public GrowingBodyHandler
   virtual void release_scratch() = 0;
   /// The status that tells a client of an error.
   virtual int status_of(ErrorCode code) const;
+  /// The status where room is there but would not help: nothing can be settled now.
+  virtual int unsettled_status() const { return 429; }
   /// Answers a request that is neither a body nor a question whether we are there.
   virtual bool answers_itself(HttpExchange&) { return false; }
   /// Hands an answer to the exchange. By itself: as a text.
@@ -81,7 +83,9 @@ class BodyReceiver : public Input, public HttpHandler, public GrowingBodyHandler
   void refuse(HttpExchange& exchange, Reply answer, std::string_view reason);
   /// Refuses for an error that was found in the body.
   void refuse(HttpExchange& exchange, const Error& error);
-  void refuse_for_credit(HttpExchange& exchange);
+  /// Asks the outputs for room for a body of so many bytes, and tells the client to come again
+  /// when there is none.
+  bool admit(HttpExchange& exchange, size_t bytes);
   ReplyBook& replies() noexcept { return *replies_; }
   InputContext& context() noexcept { return context_; }
   void close() { replies_->close(); }

@@ -59,9 +59,7 @@ void LokiPushInput::on_whole_body(const ExchangePtr& exchange, Bytes body_and_pa
     refuse(*exchange, {422, "the body has no streams"}, "empty");
   } else if (totals.entries == 0) {
     reply(*exchange, {});
-  } else if (!context().feed().credit(credit_bytes(totals))) {
-    refuse_for_credit(*exchange);
-  } else {
+  } else if (admit(*exchange, credit_bytes(totals))) {
     count_taken(body_size);
     take(exchange, format, body->view(), body_size);
   }

@@ -272,6 +272,24 @@ TEST_CASE("LokiPushInput: without memory or credit the client is told when to co
   }
 }
 
+TEST_CASE("LokiPushInput: nobody is kept waiting for what cannot be settled") {
+  {
+    PushBench bench;
+    bench.test_feed().settles = false;
+    const auto answer = bench.post(two_streams());
+    CHECK(answer->status == 429);
+    CHECK(has_retry_after(*answer));
+    CHECK(bench.count("input_rejected_bodies_total", {{"reason", "credit"}}) == 1);
+    CHECK(bench.test_feed().records.empty());
+  }
+  LokiPushConfig config;
+  config.ack = Ack::accepted;
+  PushBench bench(config);
+  bench.test_feed().settles = false;
+  CHECK(bench.post(two_streams())->status == 204);  // nobody waits for that one
+  bench.settle();
+}
+
 TEST_CASE("LokiPushInput: credit is asked for what the body really is") {
   PushBench bench;
   std::string entries;

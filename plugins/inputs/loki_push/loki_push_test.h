@@ -96,6 +96,8 @@ class PushBench final : public InputContext {
 
   struct TestFeed final : Feed {
     bool has_credit = true;
+    bool settles = true;
+    bool may_settle() const override { return settles; }
     std::vector<size_t> asked;
     std::vector<testkit::LogRecord> records;
     std::vector<size_t> batches;  // their sizes

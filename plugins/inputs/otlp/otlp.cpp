@@ -135,8 +135,7 @@ void OtlpInput::on_whole_body(const ExchangePtr& exchange, Bytes body_and_paddin
     return;
   }
   if (checker_.records() > checker_.refused() &&
-      !context().feed().credit(credit_bytes(checker_.records(), unpacked->body.size()))) {
-    refuse_for_credit(*exchange);
+      !admit(*exchange, credit_bytes(checker_.records(), unpacked->body.size()))) {
     return;
   }
   count_taken(body_size);

@@ -15,6 +15,7 @@
 using namespace tailrace;  // NOLINT(google-build-using-namespace): a test
 using namespace tailrace::inputs::prometheus_remote_write::test;  // NOLINT: likewise
 using testkit::EngineBench;
+using testkit::FakeAnswer;
 using testkit::FakeServer;
 
 namespace {
@@ -87,5 +88,38 @@ TEST_CASE("gateway: while the server is away bodies are spooled and acknowledged
   bench.server().behaviour = [](const FakeServer::Seen&) { return FakeServer::status(204); };
   REQUIRE(bench.settle());
   CHECK(numbers_of(bench.server().seen.back().body) == std::vector<int>{7});
+  CHECK(bench.stop());
+}
+
+TEST_CASE("gateway: with the server away and the disk full clients need not wait for their 503") {
+  // Prometheus would not send again what is answered 429.
+  testkit::CrashFs disk;
+  EngineBench bench(R"(
+inputs:
+  in: {type: prometheus_remote_write, listen: "127.0.0.1:0"}
+outputs:
+  out: {type: prometheus_remote_write, url: "http://prom/api/v1/write", buffer: {disk: 8KiB}}
+pipelines:
+  p: {inputs: [in], outputs: [out]}
+)",
+                    kGatewayPlugins, disk);
+  bench.server().behaviour = [](const FakeServer::Seen&) { return FakeServer::status(503); };
+  const auto write = [&](int number) {
+    return bench.net().listeners().post("/api/v1/write", body_of(number), v1_headers());
+  };
+  int number = 0;
+  std::shared_ptr<const FakeAnswer> answer;
+  do {
+    answer = write(++number);
+    REQUIRE(bench.until([&] { return answer->status != 0; }));
+  } while (answer->status == 204 && number < 20);
+  CHECK(number > 2);
+  CHECK(answer->status == 503);
+  CHECK(write(++number)->status == 503);  // at once
+  bench.server().behaviour = [](const FakeServer::Seen&) { return FakeServer::status(204); };
+  REQUIRE(bench.settle());
+  const auto last = write(++number);
+  REQUIRE(bench.until([&] { return last->status != 0; }));
+  CHECK(last->status == 204);
   CHECK(bench.stop());
 }

@@ -82,8 +82,7 @@ void Receiver::on_whole_body(const ExchangePtr& exchange, Bytes body_and_padding
   }
   const WriteTotals& totals = checked->totals;
   if (totals.records() + totals.exemplars > 0 &&
-      !context().feed().credit(credit_bytes(totals, checked->body.size()))) {
-    refuse_for_credit(*exchange);
+      !admit(*exchange, credit_bytes(totals, checked->body.size()))) {
     return;
   }
   count_taken(body_size);

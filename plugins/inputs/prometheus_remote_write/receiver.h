@@ -48,6 +48,8 @@ class Receiver final : public BodyReceiver {
                      Reservation& memory) override;
   void release_scratch() override;
   int status_of(ErrorCode code) const override;
+  /// Prometheus gives up by itself what was answered 429, and sends again what was answered 503.
+  int unsettled_status() const override { return 503; }
   Headers error_headers(const HttpRequestHead& head) const override;
 
   Result<Checked> check(const HttpRequestHead& head, std::string_view body, Reservation& memory);
