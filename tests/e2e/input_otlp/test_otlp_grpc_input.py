@@ -129,6 +129,7 @@ def test_stopping_answers_those_who_wait_and_refuses_new_calls(receiver, otlp):
     thread.start()
     wait_until(lambda: receiver.metrics().total("tailrace_input_waiting_clients") == 1, "taken")
     receiver.terminate()
+    receiver.wait_log("reading has stopped")
     wait_until(lambda: export(receiver.port, "traces", request_of(), timeout=2).code
                in (StatusCode.UNAVAILABLE, StatusCode.CANCELLED), "new calls are refused")
     otlp.hangs.clear()
