@@ -19,7 +19,7 @@ LIMIT_MIB = 64
 class Http:
     """OTLP over HTTP, in and out."""
     Server = FakeOtlp
-    ok, later = {200}, {None, 429, 503}
+    ok, later, full = {200}, {None, 429, 503}, 429
     unavailable = staticmethod(lambda *_: (503, {}, b""))
     exhausted = staticmethod(lambda *_: (429, {"Retry-After": "1"}, b""))
 
@@ -35,16 +35,17 @@ class Http:
 class Grpc:
     """The same over gRPC."""
     Server = grpc_otlp.FakeGrpcOtlp
-    ok = {StatusCode.OK}
+    ok, full = {StatusCode.OK}, StatusCode.RESOURCE_EXHAUSTED
     later = {StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED, StatusCode.CANCELLED}
     unavailable = staticmethod(lambda *_: grpc_otlp.Told(StatusCode.UNAVAILABLE, "not now"))
     exhausted = staticmethod(
         lambda *_: grpc_otlp.Told(StatusCode.RESOURCE_EXHAUSTED, "slow down", 1))
 
     @staticmethod
-    def config(server, output=None, **options):
+    def config(server, output=None, input=None, **options):
         config = otlp_chain(server.url, output={"protocol": "grpc", **(output or {})}, **options)
-        config["inputs"]["in"] = {"type": "otlp", "grpc": {"listen": "127.0.0.1:0"}}
+        config["inputs"]["in"] = {"type": "otlp", "grpc": {"listen": "127.0.0.1:0"},
+                                  **(input or {})}
         return config
 
     @staticmethod
@@ -139,6 +140,56 @@ def test_thirty_kills_with_load(agents, way, server, lanes):
             agent.start(ready=False)
         server.heal()
         agent.wait_ready()
+        pause(1)
+    assert_all_arrived(server, agent, clients)
+
+
+def accepted(agents, way, server, **options):
+    """Clients are answered as soon as their request was checked."""
+    return agents(way.config(server, input={"ack": "accepted"}, **options)).start()
+
+
+@pytest.mark.slow
+def test_what_was_accepted_outlives_a_stop_with_load(agents, way, server):
+    """With the server there, and with one that is away."""
+    agent = accepted(agents, way, server, agent={"shutdown_grace": "1s"})
+    with Clients(agent, way) as clients:
+        for trouble in [None, way.unavailable] * 3:
+            server.behave(trouble)
+            pause(0.5)
+            agent.stop()
+            agent.start(ready=False)
+        server.heal()
+        agent.wait_ready()
+        pause(1)
+    assert_all_arrived(server, agent, clients)
+
+
+@pytest.mark.slow
+def test_of_what_was_accepted_a_kill_takes_the_last_second_at_most(agents, way, server):
+    """The server is away, so that all goes to the spool."""
+    agent = accepted(agents, way, server)
+    server.behave(way.unavailable)
+    with Clients(agent, way) as clients:
+        pause(2)
+        safe = len(clients.acknowledged)
+        pause(2)  # spool_after is a second
+        agent.kill()
+        agent.start(ready=False)
+        server.heal()
+        agent.wait_ready()
+    clients.acknowledged = clients.acknowledged[:safe]
+    assert_all_arrived(server, agent, clients)
+
+
+@pytest.mark.slow
+def test_what_was_accepted_is_kept_when_queue_and_spool_are_full(agents, way, server):
+    agent = accepted(agents, way, server,
+                     output={"compression": "none", "buffer": {"memory": "1MiB", "disk": "8MiB"}})
+    server.behave(way.unavailable)
+    with Clients(agent, way) as clients:
+        wait_until(lambda: clients.statuses.get(way.full, 0) > 20, lambda: clients.statuses, 60)
+        server.heal()
         pause(1)
     assert_all_arrived(server, agent, clients)
 
