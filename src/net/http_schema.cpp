@@ -1,10 +1,27 @@
 #include "net/http_schema.h"
 
+#include <cerrno>
+#include <cstring>
+#include <string>
 #include <utility>
+
+#include <unistd.h>
 
 #include "tailrace/http.h"
 
 namespace tailrace {
+
+namespace {
+
+/// Without its files a server does not start, so the check of the config says so.
+std::string unreadable(const std::string& path) {
+  if (path.empty() || access(path.c_str(), R_OK) == 0) {
+    return {};
+  }
+  return "cannot read " + path + ": " + std::strerror(errno);
+}
+
+}  // namespace
 
 namespace net {
 
@@ -150,12 +167,15 @@ const Schema& tls_server_schema() {
   static const Schema schema = Schema::of<TlsServerConfig>({
       option("cert_file", &TlsServerConfig::cert_file,
              "Our certificate, with its chain (PEM); read again when it changes.")
-          .required(),
+          .required()
+          .check<std::string>(&TlsServerConfig::cert_file, unreadable),
       option("key_file", &TlsServerConfig::key_file,
              "Its private key (PEM); read again when it changes.")
-          .required(),
+          .required()
+          .check<std::string>(&TlsServerConfig::key_file, unreadable),
       option("client_ca_file", &TlsServerConfig::client_ca_file,
-             "When set, clients must present a certificate signed by one of these (PEM)."),
+             "When set, clients must present a certificate signed by one of these (PEM).")
+          .check<std::string>(&TlsServerConfig::client_ca_file, unreadable),
   });
   return schema;
 }

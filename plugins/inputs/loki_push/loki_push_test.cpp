@@ -439,9 +439,9 @@ TEST_CASE("loki_push config: defaults, everything, and complaints") {
       schema,
       "listen: '[::]:3100'\nmax_connections: 5\nidle_timeout: 10s\ntenant_label: team\n"
       "ack: accepted\nreply_timeout: 5s\nmax_body_size: 1MiB\nmax_decompressed_size: 2MiB\n"
-      "tls: {cert_file: c.pem, key_file: k.pem}\n");
+      "tls: {cert_file: /dev/null, key_file: /dev/null}\n");
   CHECK(all.errors() == std::vector<std::string>{});
-  CHECK(all.config.tls->cert_file == "c.pem");
+  CHECK(all.config.tls->cert_file == "/dev/null");
   CHECK(all.config.max_decompressed_bytes() == 2 << 20);
   for (const char* bad :
        {"ack: settled\n", "listen: a:1\nack: maybe\n", "listen: a:1\ntenant_label: a-b\n",
