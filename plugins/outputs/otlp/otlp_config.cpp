@@ -20,6 +20,30 @@ std::string endpoint_complaint(const std::string& url) {
   return url_complaint(url);
 }
 
+/// What is most likely a slip: the port of the other protocol, or an endpoint of one signal without
+/// the path, which nothing is put behind.
+void warn_of_slips(std::string_view option, const std::string& url, Protocol protocol,
+                   std::string_view path, const ConfigValue& at, ConfigContext& context) {
+  const auto parsed = url.empty() ? Result<Url>(Url()) : parse_url(url);
+  const ConfigValue* written = at.find(option);
+  if (url.empty() || !parsed || written == nullptr || written->secret) {
+    return;
+  }
+  const auto warn = [&](std::string message, std::string hint) {
+    context.issues.warn(written->position, context.path + "." + std::string(option),
+                        std::move(message), std::move(hint));
+  };
+  const bool over_grpc = protocol == Protocol::grpc;
+  if (parsed->port == (over_grpc ? 4318 : 4317)) {
+    warn(over_grpc ? "port 4318 is usually HTTP's, and the protocol is grpc"
+                   : "port 4317 is usually gRPC's, and the protocol is http",
+         over_grpc ? "protocol: http, or port 4317" : "protocol: grpc, or port 4318");
+  } else if (!over_grpc && !path.empty() && parsed->path == "/") {
+    warn("has no path, and nothing is put behind an endpoint of one signal",
+         "usually it ends with " + std::string(path));
+  }
+}
+
 }  // namespace
 
 std::string OtlpOutputConfig::url_of(Signal signal) const {
@@ -46,6 +70,13 @@ void OtlpOutputConfig::validate(const ConfigValue& at, ConfigContext& context) c
   if (endpoint.empty() && traces_endpoint.empty() && logs_endpoint.empty() &&
       metrics_endpoint.empty()) {
     context.fail(at, "endpoint is missing", "endpoint: \"http://tempo:4318\"");
+  }
+  warn_of_slips("endpoint", endpoint, protocol, "", at, context);
+  for (const Signal signal : {Signal::traces, Signal::logs, Signal::metrics}) {
+    const std::string option = std::string(to_string(signal)) + "_endpoint";
+    if (at.find(option) != nullptr) {
+      warn_of_slips(option, url_of(signal), protocol, common::otlp::http_path(signal), at, context);
+    }
   }
   if (protocol == Protocol::grpc) {
     validate_grpc(at, context);

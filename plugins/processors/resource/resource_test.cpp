@@ -6,6 +6,7 @@
 
 #include "plugins/common/otlp/batch_of_test.h"
 #include "plugins/common/otlp/random_batches_test.h"
+#include "testkit/config_text.h"
 #include "testkit/converter_bench.h"
 #include "testkit/plugin_harness.h"
 
@@ -130,6 +131,13 @@ TEST_CASE("resource: a config with nothing to do is refused, and one that contra
   CHECK(issues.issues().size() == 2);
   ResourceConfig{.add = {{"a", "1"}}, .upsert = {{"b", "2"}}}.validate(ConfigValue{}, context);
   CHECK(issues.issues().size() == 2);
+  for (const char* nameless :
+       {"add: {'': x}", "upsert: {'': x}", "drop: [a, '']", "rename: {a: ''}", "rename: {'': a}"}) {
+    CAPTURE(nameless);
+    CHECK_FALSE(
+        testkit::read_config<ResourceConfig>(processors::resource::resource_schema(), nameless)
+            .ok());
+  }
 }
 
 TEST_CASE("resource: whatever is well-formed stays so, with all its records") {

@@ -88,11 +88,18 @@ void check_rules(const std::vector<SpanRuleConfig>& rules, const char* list, con
                  ConfigContext& context) {
   const ConfigValue* written = at.find(list);
   for (size_t i = 0; i < rules.size(); ++i) {
-    if (rules[i].empty()) {
+    const SpanRuleConfig& rule = rules[i];
+    const char* wrong = nullptr;
+    if (rule.empty()) {
+      wrong = " has no condition and would match every span";
+    } else if (rule.duration_at_least && rule.duration_below &&
+               *rule.duration_at_least >= *rule.duration_below) {
+      wrong = " matches no span: duration_at_least is not less than duration_below";
+    }
+    if (wrong != nullptr) {
       const bool has_place = written != nullptr && i < written->items.size();
       context.fail(has_place ? written->items[i] : at,
-                   "rule " + std::to_string(i + 1) + " of " + list +
-                       " has no condition and would match every span");
+                   "rule " + std::to_string(i + 1) + " of " + list + wrong);
     }
   }
 }

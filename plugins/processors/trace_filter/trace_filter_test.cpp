@@ -177,6 +177,10 @@ TEST_CASE("trace_filter: a config that does nothing, or a rule without a conditi
   CHECK(issues.issues().size() == 2);
   TraceFilterConfig{.sample = {.probability = 0.5}}.validate(ConfigValue{}, context);
   CHECK(issues.issues().size() == 2);
+  const Duration ten(std::chrono::seconds(10));
+  TraceFilterConfig{.drop = {{.duration_at_least = ten, .duration_below = ten}}}.validate(
+      ConfigValue{}, context);
+  CHECK(issues.issues().size() == 3);
 }
 
 TEST_CASE("trace_filter: whatever is well-formed stays so, and is counted right") {
