@@ -140,16 +140,25 @@ void read_options(const ConfigValue& map, ComponentConfig& component, PluginTabl
   }
 }
 
-/// Where an option that may be nested ("http.listen") was written; the component's own place when
-/// it was not written at all.
-ConfigPosition option_position(const ConfigValue* value, std::string_view option,
-                               ConfigPosition otherwise) {
+/// What was written for an option that may be nested ("http.listen"); null when nothing was.
+const ConfigValue* find_option(const ConfigValue* value, std::string_view option) {
   while (value != nullptr && !option.empty()) {
     const size_t dot = option.find('.');
     value = value->find(option.substr(0, dot));
     option = dot == std::string_view::npos ? std::string_view() : option.substr(dot + 1);
   }
-  return value != nullptr && value->position.line > 0 ? value->position : otherwise;
+  return value;
+}
+
+/// That something is no place to listen on, and what may have been meant.
+void report_listen(const ConfigValue* written, const std::string& address, ConfigPosition position,
+                   std::string path, ConfigIssues& issues) {
+  const bool secret = written != nullptr && written->secret;
+  const bool only_port = !secret && parse_listen(":" + address).has_value();
+  issues.add(position, std::move(path),
+             secret ? std::string("expected an address such as 0.0.0.0:3100")
+                    : fmt::format("expected an address such as 0.0.0.0:3100, got \"{}\"", address),
+             only_port ? fmt::format("did you mean \"0.0.0.0:{}\"?", address) : std::string());
 }
 
 struct Listener {
@@ -209,14 +218,20 @@ std::vector<ComponentConfig> read_components(ComponentKind kind, const ConfigVal
 
 void check_listeners(const AgentConfig& config, const ConfigValue& root, ConfigIssues& issues) {
   std::vector<Listener> listeners;
-  const auto add = [&](std::string path, std::string address, ConfigPosition position) {
-    const auto listen = parse_listen(address);
-    if (listen) {  // otherwise the component's own check has said so
+  const auto add = [&](std::string path, std::string address, const ConfigValue* written,
+                       ConfigPosition otherwise) {
+    const ConfigPosition position =
+        written != nullptr && written->position.line > 0 ? written->position : otherwise;
+    if (const auto listen = parse_listen(address)) {
       listeners.push_back({std::move(path), std::move(address), position, *listen});
+    } else {
+      report_listen(written, address, position, std::move(path), issues);
     }
   };
-  add("agent.admin.listen", config.admin.listen,
-      option_position(&root, "agent.admin.listen", ConfigPosition{}));
+  const ConfigValue* admin = find_option(&root, "agent.admin.listen");
+  if (parse_listen(config.admin.listen)) {  // its own check has said the rest, and "" is nowhere
+    add("agent.admin.listen", config.admin.listen, admin, ConfigPosition{});
+  }
   for (const auto* list : {&config.inputs, &config.processors, &config.outputs}) {
     for (const ComponentConfig& component : *list) {
       if (component.plugin == nullptr || component.config == nullptr ||
@@ -228,7 +243,7 @@ void check_listeners(const AgentConfig& config, const ConfigValue& root, ConfigI
       written = written != nullptr ? written->find(component.name) : nullptr;
       for (auto& place : component.plugin->listens(component.config.get())) {
         add(fmt::format("{}.{}.{}", section, component.name, place.option),
-            std::move(place.address), option_position(written, place.option, component.position));
+            std::move(place.address), find_option(written, place.option), component.position);
       }
     }
   }

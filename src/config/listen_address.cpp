@@ -11,13 +11,17 @@ namespace {
 
 /// One spelling for each address: `::0` is `::`, and all addresses are "".
 std::optional<std::string> canonical_host(std::string host, bool in_brackets) {
+  if (host == "*") {  // as the resolver reads it
+    return "";
+  }
   unsigned char bytes[sizeof(in6_addr)];
   char text[INET6_ADDRSTRLEN];
   const int family = in_brackets ? AF_INET6 : AF_INET;
   if (inet_pton(family, host.c_str(), bytes) == 1) {
     host = inet_ntop(family, bytes, text, sizeof text);
   } else if (in_brackets) {
-    return std::nullopt;
+    // With a scope, such as [fe80::1%eth0], only the resolver can tell.
+    return host.find('%') == std::string::npos ? std::nullopt : std::optional(std::move(host));
   } else {
     for (char& c : host) {
       const auto byte = static_cast<unsigned char>(c);

@@ -224,6 +224,10 @@ TEST_CASE("Pipelines: the signal follows from inputs and outputs, or is said") {
               "carries metrics",
               "7:50 pipelines.said.outputs[0]: \"sink\" (type sink) takes logs, and this pipeline "
               "carries metrics"});
+  CHECK(errors_of(parts + "  traces: {inputs: [h], outputs: [sink]}\n") ==
+        Lines{"7:3 pipelines.traces: it is called traces, and could only carry logs: h gives logs "
+              "or metrics or traces, sink takes logs; say `signal: logs` if that is meant"});
+  CHECK(errors_of(parts + "  traces: {signal: logs, inputs: [h], outputs: [sink]}\n") == Lines{});
   CHECK(errors_of(parts + "  said: {signal: log, inputs: [f], outputs: [sink]}\n") ==
         Lines{"7:18 pipelines.said.signal: expected one of logs, metrics, traces, got \"log\"; did "
               "you mean \"logs\"?"});
@@ -283,6 +287,17 @@ TEST_CASE("Listeners: two on one port are refused, the admin port among them") {
   CHECK(with("  a: {type: receiver, listen: \"localhost:3100\"}\n"
              "  b: {type: receiver}\n")
             .size() == 1);
+  CHECK(with("  a: {type: receiver, listen: 3100}\n"
+             "  b: {type: hub, http: {listen: \"http://0.0.0.0:3101\"}}\n") ==
+        Lines{"2:31 inputs.a.listen: expected an address such as 0.0.0.0:3100, got \"3100\"; did "
+              "you mean \"0.0.0.0:3100\"?",
+              "3:33 inputs.b.http.listen: expected an address such as 0.0.0.0:3100, got "
+              "\"http://0.0.0.0:3101\""});
+  CHECK(with("  a: {type: receiver, listen: \"*:3100\"}\n"
+             "  b: {type: hub, http: {listen: \"[::1]:3100\"}}\n")
+            .size() == 1);
+  CHECK(with("  a: {type: receiver, listen: \"[fe80::1%eth0]:3100\"}\n"
+             "  b: {type: hub, http: {listen: \"127.0.0.1:3100\"}}\n") == Lines{});
   CHECK(errors_of("agent: {admin: {listen: 2020}}\n" + std::string(kGood)) ==
         Lines{"1:25 agent.admin.listen: expected an address such as 0.0.0.0:2020"});
 }

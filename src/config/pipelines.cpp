@@ -262,23 +262,10 @@ class PipelineReader {
     if (section.signal) {
       pipeline.signal = *section.signal;
     } else {
-      SignalSet shared = inputs;
-      shared.keep(outputs);
-      const auto candidates = shared.list();
-      if (candidates.empty()) {
-        report_no_shared_signal(pipeline);
+      inputs.keep(outputs);
+      if (!choose_signal(inputs, pipeline)) {
         return false;
       }
-      const auto named = std::ranges::find_if(
-          candidates, [&](Signal signal) { return pipeline.name == to_string(signal); });
-      if (candidates.size() > 1 && named == candidates.end()) {
-        context_.issues.add(pipeline.position, context_.path,
-                            fmt::format("this pipeline could carry {}", shared.text()),
-                            fmt::format("say which: `signal: {}`",
-                                        to_string(likely_signal(pipeline.name, candidates))));
-        return false;
-      }
-      pipeline.signal = candidates.size() > 1 ? *named : candidates[0];
     }
     bool all_carry_it = true;
     for (const Use& use : uses_) {
@@ -295,7 +282,41 @@ class PipelineReader {
     return all_carry_it;
   }
 
-  void report_no_shared_signal(const PipelineConfig& pipeline) {
+  /// Of those that inputs and outputs share. A pipeline that is called `traces` carries traces.
+  bool choose_signal(const SignalSet& shared, PipelineConfig& pipeline) {
+    const auto candidates = shared.list();
+    const auto is_its_name = [&](Signal signal) { return pipeline.name == to_string(signal); };
+    if (candidates.empty()) {
+      context_.issues.add(pipeline.position, context_.path,
+                          "inputs and outputs have no signal in common", gives_and_takes());
+      return false;
+    }
+    if (const auto named = std::ranges::find_if(candidates, is_its_name);
+        named != candidates.end()) {
+      pipeline.signal = *named;
+      return true;
+    }
+    if (std::ranges::any_of(kSignals, is_its_name)) {
+      context_.issues.add(
+          pipeline.position, context_.path,
+          fmt::format("it is called {}, and could only carry {}: {}", pipeline.name, shared.text(),
+                      gives_and_takes()),
+          fmt::format("say `signal: {}` if that is meant", to_string(candidates[0])));
+      return false;
+    }
+    if (candidates.size() > 1) {
+      context_.issues.add(pipeline.position, context_.path,
+                          fmt::format("this pipeline could carry {}", shared.text()),
+                          fmt::format("say which: `signal: {}`",
+                                      to_string(likely_signal(pipeline.name, candidates))));
+      return false;
+    }
+    pipeline.signal = candidates[0];
+    return true;
+  }
+
+  /// Which signals the inputs of the pipeline in work give, and its outputs take.
+  std::string gives_and_takes() const {
     std::string parts;
     for (const Use& use : uses_) {
       if (use.kind != ComponentKind::processor) {
@@ -304,8 +325,7 @@ class PipelineReader {
                              SignalSet::of(use.component->plugin->signals).text());
       }
     }
-    context_.issues.add(pipeline.position, context_.path,
-                        "inputs and outputs have no signal in common", parts);
+    return parts;
   }
 
   const Converters converters_;

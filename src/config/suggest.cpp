@@ -10,6 +10,46 @@ namespace {
 
 constexpr size_t kFewWords = 12;
 
+/// What users of the OpenTelemetry Collector, Promtail or Fluent Bit call something that has
+/// another name here. Only looked at where `ours` is known.
+struct ForeignWord {
+  std::string_view theirs;
+  std::string_view ours;
+};
+constexpr ForeignWord kForeignWords[] = {
+    // sections and parts of pipelines
+    {"receivers", "inputs"},
+    {"sources", "inputs"},
+    {"exporters", "outputs"},
+    {"sinks", "outputs"},
+    {"service", "pipelines"},
+    {"transforms", "processors"},
+    // types
+    {"filelog", "tail"},
+    {"prometheus", "prometheus_scrape"},
+    {"debug", "stdout"},
+    {"logging", "stdout"},
+    {"console", "stdout"},
+    {"nop", "null"},
+    {"blackhole", "null"},
+    {"probabilistic_sampler", "trace_filter"},
+    {"attributes", "resource"},
+    // options
+    {"endpoint", "listen"},
+    {"max_recv_msg_size_mib", "max_message_size"},
+    {"max_concurrent_streams", "max_calls"},
+    {"max_request_body_size", "max_body_size"},
+    {"sending_queue", "buffer"},
+    {"retry_on_failure", "retry"},
+    {"auth", "authorization"},
+    {"insert", "add"},
+    {"delete", "drop"},
+    {"sampling_percentage", "probability"},
+    {"span_names", "name_contains"},
+    {"services", "service"},
+    {"resource_to_telemetry_conversion", "promote_all_resource_attributes"},
+};
+
 /// Words that differ only in case or in `-` and `_` are as good as equal.
 std::string simplified(std::string_view word) {
   std::string out(word);
@@ -46,6 +86,11 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string suggest(std::string_view written, const std::vector<std::string>& known) {
   const std::string wanted = simplified(written);
+  for (const ForeignWord& word : kForeignWords) {
+    if (wanted == word.theirs && std::ranges::find(known, word.ours) != known.end()) {
+      return fmt::format("did you mean \"{}\"?", word.ours);
+    }
+  }
   const std::string* best = nullptr;
   // A third of the word may be wrong, and at least one character.
   size_t best_distance = std::max<size_t>(1, wanted.size() / 3) + 1;

@@ -107,6 +107,9 @@ TEST_CASE("Suggestions: the closest word, or the few that there are") {
   CHECK(suggest("zzz", {"url", "timeout"}) == "known: url, timeout");
   CHECK(suggest("otlphttp", {"loki", "otlp"}) == "did you mean \"otlp\"?");
   CHECK(suggest("tls", {"url", "tls_config"}) == "did you mean \"tls_config\"?");
+  CHECK(suggest("endpoint", {"listen", "tls"}) == "did you mean \"listen\"?");
+  CHECK(suggest("Insert", {"add", "upsert"}) == "did you mean \"add\"?");
+  CHECK(suggest("endpoint", {"endpoints", "url"}) == "did you mean \"endpoints\"?");
   CHECK(suggest("zzz", {}).empty());
   CHECK(suggest("zzz", std::vector<std::string>(100, "word")).empty());
 }

@@ -189,11 +189,35 @@ def test_a_pipeline_of_otlp_needs_no_more_than_its_name(tmp_path):
     ("type: otlp, protocol: grpc", "type: otlphttp", (6, 17), ['did you mean "otlp"']),
     ("protocol: grpc", "tls: {insecure: true}", (6, 23), ['did you mean "tls_config"']),
     ("http: {}", "http: {listen: \"0.0.0.0:4317\"}", (4, 47), ["grpc.listen"]),
+    ("http: {}", "http: {endpoint: \"0.0.0.0:4318\"}", (4, 39), ['did you mean "listen"']),
+    ("http: {}", "http: {listen: 4318}", (4, 47), ['did you mean "0.0.0.0:4318"']),
+    ("http: {}", "http: {listen: \"http://0.0.0.0:4318\"}", (4, 47), ["such as 0.0.0.0:"]),
+    ("http: {}", "http: {tls: {cert_file: /dev/null, key_file: /no/such}}", (4, 77),
+     ["http.tls.key_file", "cannot read /no/such"]),
+    ("type: otlp, protocol: grpc, endpoint: \"http://tempo:4317\"", "type: debug", (6, 17),
+     ['did you mean "stdout"']),
+    ("type: otlp, protocol: grpc, endpoint: \"http://tempo:4317\"", "type: stdout", (8, 3),
+     ["called traces", "could only carry logs", "tempo takes logs", "signal: logs"]),
 ])
 def test_what_users_of_a_collector_write_is_explained(tmp_path, was, becomes, place, words):
     text = OTLP.format(folder=tmp_path)
     assert was in text
     code, said, places = check(tmp_path, text.replace(was, becomes, 1))
     assert code == 2 and place in places, said
+    for word in words:
+        assert word in said, said
+
+
+@pytest.mark.parametrize("was, becomes, place, words", [
+    ("protocol: grpc, ", "", (6, 33), ["port 4317", "protocol: grpc"]),
+    ("tempo:4317", "tempo:4318", (6, 49), ["port 4318", "protocol: http"]),
+    ("protocol: grpc, endpoint: \"http://tempo:4317\"", "traces_endpoint: \"http://tempo\"",
+     (6, 40), ["no path", "/v1/traces"]),
+])
+def test_an_endpoint_that_is_probably_a_slip_gets_a_warning(tmp_path, was, becomes, place, words):
+    text = OTLP.format(folder=tmp_path)
+    assert was in text and "warning" not in check(tmp_path, text)[1]
+    code, said, places = check(tmp_path, text.replace(was, becomes, 1))
+    assert code == 0 and "warning" in said and place in places, said
     for word in words:
         assert word in said, said
