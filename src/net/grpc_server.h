@@ -52,6 +52,7 @@ class GrpcListener final : private GrpcServerOwner {
 
   bool reserve(size_t bytes) noexcept override { return memory_.reserve(bytes); }
   void release(size_t bytes) noexcept override { memory_.release(bytes); }
+  size_t capacity() const noexcept override { return memory_.capacity(); }
   void on_call(std::unique_ptr<GrpcIncoming> call) override;
   void on_refused(ServerRefusal refusal) override;
   std::shared_ptr<const GrpcServerFiles> files() override;

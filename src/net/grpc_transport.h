@@ -45,6 +45,8 @@ class GrpcServerOwner {
   /// Memory for messages that are read. What was reserved is given back with `release`.
   virtual bool reserve(size_t bytes) noexcept = 0;
   virtual void release(size_t bytes) noexcept = 0;
+  /// All that there is of it.
+  virtual size_t capacity() const noexcept = 0;
   virtual void on_call(std::unique_ptr<GrpcIncoming> call) = 0;
   /// A call that on_call does not see.
   virtual void on_refused(ServerRefusal refusal) = 0;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <grpc/grpc_security.h>
 #include <grpc/impl/codegen/compression_types.h>
+#include <malloc.h>
 
 #include "net/grpc/server_call.h"
 
@@ -15,12 +16,22 @@ namespace tailrace::net::core {
 namespace {
 
 // What transports may hold before gRPC ends idle connections, then calls. Messages are accounted
-// for by their owner; this is for the rest: windows, frames, handshakes.
+// for by their owner; this is for the rest: windows, frames, handshakes. And it is what stops a
+// message that is many times too large: gRPC gathers all of it before anybody sees its size.
 constexpr size_t kTransportMemory = 64 << 20;
+constexpr size_t kBesideMessages = 16 << 20;
 // Clients may ask this often whether we are there; gRPC's own bound would end their connections.
 constexpr int64_t kPingsAtMostEveryMs = 10'000;
 constexpr int64_t kHandshakeMs = 10'000;
+// By then gRPC has let go of it.
+constexpr int kSweepsToTrim = 2;
 constexpr size_t kLeastRoom = 64 << 10;
+
+size_t quota_bytes(const GrpcServerConfig& config, const GrpcServerOwner& owner) {
+  const size_t for_messages = std::min(owner.capacity(), kTransportMemory);
+  const size_t bytes = std::min(for_messages + kBesideMessages, kTransportMemory);
+  return std::max(bytes, 4 * config.max_message_bytes);
+}
 
 }  // namespace
 
@@ -32,8 +43,7 @@ Server::Server(const GrpcServerConfig& config, GrpcServerOwner& owner,
       pollers_(pollers),
       overdue_(overdue),
       quota_(grpc_resource_quota_create("tailrace")) {
-  grpc_resource_quota_resize(quota_,
-                             std::max<size_t>(kTransportMemory, 4 * config.max_message_bytes));
+  grpc_resource_quota_resize(quota_, quota_bytes(config, owner));
 }
 
 Server::~Server() {
@@ -45,6 +55,9 @@ Server::~Server() {
       ended_.wait(lock, [this] { return drained_ && alive_ == 0; });
     }
     grpc_server_destroy(server_);
+  }
+  if (sweeps_to_trim_ != 0) {
+    overdue_.watched.fetch_sub(1);
   }
   grpc_resource_quota_unref(quota_);
 }
@@ -236,7 +249,18 @@ bool Server::message_ended(ServerCall& call, size_t kept_bytes) {
   return has_room;
 }
 
+void Server::on_waste() {
+  if (sweeps_to_trim_.exchange(kSweepsToTrim) == 0) {
+    overdue_.watched.fetch_add(1);
+  }
+}
+
 void Server::sweep() {
+  int left = sweeps_to_trim_.load();
+  if (left > 0 && sweeps_to_trim_.compare_exchange_strong(left, left - 1) && left == 1) {
+    overdue_.watched.fetch_sub(1);
+    malloc_trim(0);
+  }
   // Held: a call that is read stays until it is told that its reading has ended.
   std::lock_guard lock(mutex_);
   for (ServerCall* call : reading_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <list>
@@ -36,7 +37,8 @@ class Server final : public GrpcTransportServer {
   uint16_t port() const noexcept override { return port_; }
   void start() override;
   void drain() override;
-  /// Gives up calls whose message has taken too long to come.
+  /// Gives up calls whose message has taken too long to come, and what is left of those that were
+  /// too large.
   void sweep();
 
   // For the calls. Any of the pollers' threads; the last two any thread.
@@ -56,6 +58,8 @@ class Server final : public GrpcTransportServer {
   void hand_over(std::unique_ptr<GrpcIncoming> call) { owner_.on_call(std::move(call)); }
   void tell(ServerRefusal refusal) { owner_.on_refused(std::move(refusal)); }
   void release(size_t bytes) { owner_.release(bytes); }
+  /// A message that nobody wanted was read, and leaves holes that the allocator would keep.
+  void on_waste();
   /// A call's object has gone.
   void end_call(bool was_counted);
 
@@ -78,6 +82,8 @@ class Server final : public GrpcTransportServer {
 
   std::mutex files_mutex_;
   std::shared_ptr<const GrpcServerFiles> used_files_;
+
+  std::atomic<int> sweeps_to_trim_{0};
 
   std::mutex mutex_;
   std::condition_variable ended_;

@@ -184,6 +184,7 @@ void ServerCall::on_read(bool) {
 void ServerCall::on_no_message(size_t bytes) {
   using Reason = ServerRefusal::Reason;
   const GrpcServerConfig& config = server_.config();
+  server_.on_waste();
   if (bytes > 0) {
     refuse(Reason::too_large, fmt::format("the message has {} bytes, and may have {}", bytes,
                                           config.max_message_bytes));

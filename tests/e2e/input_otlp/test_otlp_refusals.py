@@ -9,6 +9,7 @@ import pytest
 from grpc import StatusCode
 
 from harness import otlp_wire as wire
+from harness.agent import SANITIZED
 from harness.configs import otlp_chain, otlp_grpc_chain
 from harness.grpc_otlp import Client, export
 from harness.stalled_link import StalledLink
@@ -52,6 +53,27 @@ def test_a_grpc_message_that_is_too_large(agents, otlp):
     told(agent, "too_large", rf"refused a gRPC call from {PEER}: the message has {size} bytes, and "
                              "may have 16384; .*raise grpc.max_message_size")
     assert replies(agent, 413) == 1
+    assert export(agent.port, "traces", request_of()).code == StatusCode.OK
+
+
+def test_grpc_messages_that_are_far_too_large_take_no_memory(agents, otlp):
+    """gRPC gathers a message before it looks at its size: its quota must hold."""
+    agent = start(agents, otlp_grpc_chain(otlp, agent={"memory_limit": "64MiB"}))
+    body = bytes(60 << 20)
+
+    def send():
+        for _ in range(3):
+            with Client(agent.port, options=OWN_CONNECTION) as client:
+                assert client.export("traces", body).code == StatusCode.RESOURCE_EXHAUSTED
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: rejected(agent, "too_large") + rejected(agent, "incomplete") == 9,
+               "they are counted")
+    assert SANITIZED or agent.memory()["peak"] < 64 * 1024
+    wait_until(lambda: SANITIZED or agent.memory()["rss"] < 40 * 1024, "it is given back")
     assert export(agent.port, "traces", request_of()).code == StatusCode.OK
 
 
