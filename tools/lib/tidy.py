@@ -70,7 +70,7 @@ def compiled_files(build, wanted):
 
 
 def is_product(output):
-    return not re.search(r"(^|/)(test_|doctest_main|contract_plugins|benchmarks?/|floor|sink)", output)
+    return not re.search(r"(^|/)(test_|doctest|contract_plugins|benchmarks?/|floor|sink)", output)
 
 
 def shown(path):
