@@ -339,7 +339,10 @@ void MhdServer::disconnect(void** context) {
   if (entry->got_bytes) {
     std::erase(with_bytes_, entry);
   }
-  handshaking_ -= entry->handshaking ? 1 : 0;
+  if (entry->handshaking) {
+    --handshaking_;
+    tls_->tell_of_failed_handshake(entry->fd, entry->peer);
+  }
   connections_.erase(entry->self);
   a_connection_ended_ = true;
 }

@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 #include <gnutls/x509.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "tailrace/check.h"
 #include "tailrace/log.h"
@@ -25,6 +28,13 @@ namespace {
 gnutls_datum_t datum(const std::string& text) {
   return {reinterpret_cast<unsigned char*>(const_cast<char*>(text.data())),
           static_cast<unsigned>(text.size())};
+}
+
+bool has_said_something(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  // The end of what it says counts as a byte.
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_bytes_received > 1;
 }
 
 }  // namespace
@@ -104,6 +114,19 @@ std::shared_ptr<const ServerTls::Credentials> ServerTls::adopt(gnutls_session_t 
     gnutls_session_set_verify_cert2(session, &wanted, 1, 0);
   }
   return credentials_;
+}
+
+void ServerTls::tell_of_failed_handshake(int fd, const std::string& peer) const {
+  if (!has_said_something(fd)) {
+    return;
+  }
+  const char* certificate = config_.client_ca_file.empty()
+                                ? ""
+                                : ", shows no certificate of an authority in client_ca_file";
+  log_line(LogLevel::warn, "net", "tls_handshake",
+           fmt::format("{} connected to a TLS server of ours and got no further: it speaks no TLS"
+                       "{}, does not trust {}, or only probes",
+                       peer, certificate, config_.cert_file));
 }
 
 }  // namespace tailrace::net

@@ -33,6 +33,10 @@ class ServerTls {
   /// Sets up a session before its handshake. What is returned must outlive the session.
   std::shared_ptr<const Credentials> adopt(gnutls_session_t session);
 
+  /// Tells in the log that a connection ended before its handshake did. One that never said a word
+  /// was a probe of its port, and is passed over. `fd` is still open.
+  void tell_of_failed_handshake(int fd, const std::string& peer) const;
+
  private:
   ServerTls(Lane& lane, const TlsServerConfig& config);
   Result<std::shared_ptr<const Credentials>> read(const WatchedFiles::Contents& files) const;

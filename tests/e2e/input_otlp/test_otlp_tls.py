@@ -1,6 +1,7 @@
 """OTLP over TLS, in and out, with certificates on both sides."""
 import http.client
 import random
+import socket
 import ssl
 
 import grpc
@@ -64,8 +65,12 @@ def test_http_over_tls_asks_for_a_certificate(agents, otlp, certificates):
     agent = agents(otlp_chain(otlp, http={"tls": server_tls(certificates)})).start()
     port = agent.listen_ports()[0]
     context = ssl.create_default_context(cafile=str(certificates.ca))
+    with socket.create_connection(("127.0.0.1", port)) as probe:
+        probe_port = probe.getsockname()[1]
     with pytest.raises(OSError):
         post_tls(port, context, request_of())
+    agent.wait_log(r"127\.0\.0\.1:\d+ connected to a TLS server .* no certificate of an authority")
+    assert f":{probe_port} connected" not in agent.log()
     context.load_cert_chain(certificates.certificate, certificates.key)
     assert post_tls(port, context, request_of()) == 200
     assert otlp.stored["traces"] == wire.records("traces", request_of())
