@@ -17,6 +17,7 @@ namespace {
 constexpr const char* kRetryAfterSeconds = "1";
 /// A body that took more leaves no scratch memory behind.
 constexpr size_t kKeptScratchBytes = 4 << 20;
+constexpr size_t kShownPathBytes = 100;
 
 std::string_view reason_of(int status) {
   switch (status) {
@@ -164,7 +165,14 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
     return 0;
   }
   if (!is_body_path(head.path)) {
-    reply(*exchange, {404, fmt::format("not found; {}", where())});
+    if (head.method == "POST") {  // data that goes astray, and not somebody who looks around
+      refuse(*exchange,
+             {404, fmt::format("no data is taken at {}; {}", head.path.substr(0, kShownPathBytes),
+                               where())},
+             "path");
+    } else {
+      reply(*exchange, {404, fmt::format("not found; {}", where())});
+    }
     return 0;
   }
   if (head.method != "POST") {

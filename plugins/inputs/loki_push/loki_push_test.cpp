@@ -349,8 +349,9 @@ TEST_CASE("LokiPushInput: other requests") {
   CHECK(ask("GET", "/loki/api/v1/push")->status == 405);
   CHECK(ask("PUT", "/api/prom/push")->status == 405);
   CHECK(ask("GET", "/loki/api/v1/labels")->status == 404);
-  CHECK(ask("POST", "/")->status == 404);
   CHECK(bench.count("input_rejected_bodies_total") == 0);
+  CHECK(ask("POST", "/")->status == 404);
+  CHECK(bench.count("input_rejected_bodies_total", {{"reason", "path"}}) == 1);
 }
 
 TEST_CASE("LokiPushInput: after stop nothing is taken, and who waits is still answered") {

@@ -224,6 +224,8 @@ def test_other_types_are_unsupported(receiver, kind):
 
 def test_other_paths_and_methods(receiver):
     assert post(receiver.port, "/v1/profiles", WHOLE).status == 404
+    receiver.wait_log("answered 404 to .* no data is taken at /v1/profiles; OTLP goes to /v1/traces")
+    assert receiver.metrics().total("tailrace_input_rejected_bodies_total", reason="path") == 1
     answer = post(receiver.port, "/v1/traces", None, None, method="GET")
     assert answer.status == 405 and answer.headers["allow"] == "POST"
 
