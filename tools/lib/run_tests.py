@@ -20,7 +20,7 @@ from lib.tidy import run_clang_tidy, run_clang_tidy_advice  # noqa: E402
 THREADED = ("base", "loop", "delivery", "pipeline")
 # So many end-to-end tests at a time: they wait more than they compute. Those that measure time are
 # marked `alone`.
-SHARDS = 3
+SHARDS = 4
 
 
 def stages(options):
