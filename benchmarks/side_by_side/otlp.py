@@ -15,6 +15,7 @@ build`, or `ninja -C build/release`.
 import argparse
 import functools
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -194,9 +195,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", action="append", help="only these agents")
+    parser.add_argument("--one-core", action="store_true",
+                        help="clients, agent and sink share one core: what waking a core that sleeps "
+                             "costs (much in a virtual machine) does not count")
     options = parser.parse_args()
-    print(f"{options.transport}, {options.connections} connections, {options.spans} spans a request, compression "
-          f"{options.compression}")
+    if options.one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    print(f"{options.transport}, {options.connections} connections, {options.spans} spans a request, "
+          f"compression {options.compression}{', on one core' if options.one_core else ''}")
     costs = {}
     for _ in range(options.repeat):
         for name, command in agents(options):

@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "tailrace/config_schema.h"
 #include "tailrace/converter.h"
@@ -52,6 +53,8 @@ struct PluginDescriptor {
   /// Checks across options, after all were read. May be null.
   void (*validate)(const void* config, const ConfigValue& at, ConfigContext& context);
   std::vector<ListenAddress> (*listens)(const void* config);
+  /// Those of `signals` that this config is for. May be null: all of them.
+  std::vector<Signal> (*carries)(const void* config);
   /// Shows step by step what the rules do, as text for a person. May be null: it has none.
   Result<std::string> (*explain_relabel)(const void* config, const RelabelQuestion& question);
 
@@ -117,6 +120,9 @@ constexpr PluginDescriptor base_descriptor(ComponentKind kind, const PluginInfo&
   if constexpr (requires(const Config& c) { c.listens(); }) {
     d.listens = [](const void* c) { return static_cast<const Config*>(c)->listens(); };
   }
+  if constexpr (requires(const Config& c) { c.carries(); }) {
+    d.carries = [](const void* c) { return static_cast<const Config*>(c)->carries(); };
+  }
   if constexpr (requires(const Config& c, const RelabelQuestion& q) { c.explain_relabel(q); }) {
     d.explain_relabel = [](const void* c, const RelabelQuestion& question) {
       return static_cast<const Config*>(c)->explain_relabel(question);
@@ -129,7 +135,7 @@ constexpr PluginDescriptor base_descriptor(ComponentKind kind, const PluginInfo&
 /// `Class` has a constructor (std::shared_ptr<const Config>, InputContext&), or a static
 /// `Result<std::unique_ptr<Input>> make(…)` with the same parameters where that can fail. A Config
 /// may have `void validate(const ConfigValue& at, ConfigContext&) const`,
-/// `std::vector<ListenAddress> listens() const` and
+/// `std::vector<ListenAddress> listens() const`, `std::vector<Signal> carries() const` and
 /// `Result<std::string> explain_relabel(const RelabelQuestion&) const`.
 template <class Class, class Config>
 constexpr PluginDescriptor define_input(const PluginInfo& info,

@@ -43,6 +43,17 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// Processors of the OpenTelemetry Collector that have no counterpart here, as nobody needs them.
+std::string_view why_not_needed(std::string_view processor) {
+  if (processor == "batch") {
+    return "leave it out: outputs gather batches by themselves (their option `batch`)";
+  }
+  if (processor == "memory_limiter") {
+    return "leave it out: `agent.memory_limit` holds for the whole agent";
+  }
+  return {};
+}
+
 /// Finds the plugin that `type:` names, or says what is wrong.
 const PluginDescriptor* find_plugin(ComponentKind kind, const ConfigValue& component,
                                     PluginTable plugins, ConfigContext& context) {
@@ -71,6 +82,9 @@ const PluginDescriptor* find_plugin(ComponentKind kind, const ConfigValue& compo
     }
   }
   if (found == nullptr) {
+    if (kind == ComponentKind::processor) {
+      hint = why_not_needed(type->scalar);
+    }
     if (hint.empty() && !type->secret) {
       hint = suggest(type->scalar, known);
     }

@@ -42,6 +42,14 @@ const Schema& no_schema() {
   return schema;
 }
 
+const Schema& switch_schema() {
+  static const Schema schema = Schema::of<SwitchConfig>({
+      option("logs_to", &SwitchConfig::logs_to, "Where logs go."),
+      option("traces_to", &SwitchConfig::traces_to, "Where traces go."),
+  });
+  return schema;
+}
+
 template <class Config>
 constexpr PluginDescriptor fake(ComponentKind kind, std::string_view name,
                                 std::span<const Signal> signals, const Schema& (*schema)()) {
@@ -58,6 +66,7 @@ constexpr PluginDescriptor kPlugins[] = {
     fake<SinkConfig>(ComponentKind::output, "sink", kLogs, sink_schema),
     fake<NoConfig>(ComponentKind::output, "store", kMetrics, no_schema),
     fake<NoConfig>(ComponentKind::output, "relay", kAll, no_schema),
+    fake<SwitchConfig>(ComponentKind::output, "switch", kAll, switch_schema),
 };
 
 std::vector<std::string> lines(const std::vector<ConfigIssue>& issues) {
@@ -69,6 +78,17 @@ std::vector<std::string> lines(const std::vector<ConfigIssue>& issues) {
 }
 
 }  // namespace
+
+std::vector<Signal> SwitchConfig::carries() const {
+  std::vector<Signal> signals;
+  if (!logs_to.empty()) {
+    signals.push_back(Signal::logs);
+  }
+  if (!traces_to.empty()) {
+    signals.push_back(Signal::traces);
+  }
+  return signals;
+}
 
 const Schema& sink_schema() {
   static const Schema schema = Schema::of<SinkConfig>({

@@ -68,8 +68,15 @@ struct SinkConfig {
 
 struct NoConfig {};
 
+/// An output of all signals that takes only those for which it is told where they go.
+struct SwitchConfig {
+  std::string logs_to;
+  std::string traces_to;
+  std::vector<Signal> carries() const;
+};
+
 /// files (logs), receiver (logs), hub (all signals, listens on http.listen); parse (logs),
-/// relabel (metrics); sink (logs), store (metrics), relay (all).
+/// relabel (metrics); sink (logs), store (metrics), relay (all), switch (as it is told).
 PluginTable table();
 
 const Schema& sink_schema();

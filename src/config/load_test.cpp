@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "config/agent_config.h"
@@ -231,6 +232,30 @@ TEST_CASE("Pipelines: the signal follows from inputs and outputs, or is said") {
   CHECK(errors_of(parts + "  said: {signal: log, inputs: [f], outputs: [sink]}\n") ==
         Lines{"7:18 pipelines.said.signal: expected one of logs, metrics, traces, got \"log\"; did "
               "you mean \"logs\"?"});
+}
+
+TEST_CASE("Pipelines: an output may take fewer signals than others of its type") {
+  const auto text = [](std::string_view options, std::string_view pipeline) {
+    return fmt::format(
+        "inputs: {{h: {{type: hub}}}}\n"
+        "outputs: {{o: {{type: switch, {}}}}}\n"
+        "pipelines:\n"
+        "  {}, inputs: [h], outputs: [o]}}\n",
+        options, pipeline);
+  };
+  ConfigIssues issues;
+  CHECK(errors_of(text("logs_to: x, traces_to: x", "p: {signal: traces")) == Lines{});
+  CHECK(errors_of(text("logs_to: x, traces_to: x", "traces: {signal: traces")) == Lines{});
+  CHECK(errors_of(text("logs_to: x", "p: {signal: metrics")) ==
+        Lines{"4:41 pipelines.p.outputs[0]: \"o\" (type switch) takes logs, and this pipeline "
+              "carries metrics"});
+  CHECK(errors_of(text("logs_to: x", "traces: {processors: []")) ==
+        Lines{"4:3 pipelines.traces: it is called traces, and could only carry logs: h gives logs "
+              "or metrics or traces, o takes logs; say `signal: logs` if that is meant"});
+  const auto inferred =
+      load_text(text("traces_to: x", "p: {processors: []"), fakes::table(), issues);
+  REQUIRE(inferred);
+  CHECK(inferred->pipelines[0].signal == Signal::traces);
 }
 
 TEST_CASE("Pipelines: names of the wrong kind, named twice, or none") {

@@ -242,6 +242,16 @@ class PipelineReader {
     }
   }
 
+  /// What a component carries the way it is set up.
+  static SignalSet carried_by(const ComponentConfig& component) {
+    const PluginDescriptor& plugin = *component.plugin;
+    const auto carried = plugin.carries != nullptr && component.config
+                             ? plugin.carries(component.config.get())
+                             : std::vector<Signal>();
+    // None: it is not set up at all, which was reported.
+    return SignalSet::of(carried.empty() ? plugin.signals : std::span<const Signal>(carried));
+  }
+
   /// The signal is the one that inputs and outputs share, unless the pipeline says it; where they
   /// share several, the pipeline's name may say it. False when there is none, or a component does
   /// not carry it.
@@ -252,7 +262,7 @@ class PipelineReader {
       if (use.component->plugin == nullptr) {
         return false;  // its type is unknown, which was reported
       }
-      const SignalSet own = SignalSet::of(use.component->plugin->signals);
+      const SignalSet own = carried_by(*use.component);
       if (use.kind == ComponentKind::input) {
         inputs.keep(own);
       } else if (use.kind == ComponentKind::output) {
@@ -269,7 +279,7 @@ class PipelineReader {
     }
     bool all_carry_it = true;
     for (const Use& use : uses_) {
-      const SignalSet own = SignalSet::of(use.component->plugin->signals);
+      const SignalSet own = carried_by(*use.component);
       if (!own.has(pipeline.signal)) {
         all_carry_it = false;
         context_.issues.add(use.position, use.path,
@@ -322,7 +332,7 @@ class PipelineReader {
       if (use.kind != ComponentKind::processor) {
         parts += fmt::format("{}{} {} {}", parts.empty() ? "" : ", ", use.component->name,
                              use.kind == ComponentKind::input ? "gives" : "takes",
-                             SignalSet::of(use.component->plugin->signals).text());
+                             carried_by(*use.component).text());
       }
     }
     return parts;

@@ -195,7 +195,9 @@ uint64_t BodyReceiver::on_head(const ExchangePtr& exchange) {
   }
   Reservation memory(context_.memory());
   if (head.content_length) {  // else on_growth() is asked
-    if (const Status room = memory.grow(*head.content_length + kBlockPadding); !room) {
+    // A gRPC message has come already, and stays where it is until it is copied.
+    const uint64_t beside = head.is_grpc ? *head.content_length : 0;
+    if (const Status room = memory.grow(*head.content_length + kBlockPadding, beside); !room) {
       refuse(*exchange, room.error());
       return 0;
     }

@@ -21,16 +21,17 @@ class Reservation {
 
   /// Reserves so many bytes more. ErrorCode::no_space (and unchanged) when there is no room now,
   /// ErrorCode::limit when there will never be: a client must not send that again and again.
-  Status grow(size_t bytes) {
+  /// `beside` are bytes of the account that somebody else holds for the same body.
+  Status grow(size_t bytes, size_t beside = 0) {
     if (account_->reserve(bytes)) {
       bytes_ += bytes;
       return {};
     }
-    if (bytes > room_at_most()) {
+    if (bytes + beside > room_at_most()) {
       return fail(ErrorCode::limit,
                   fmt::format("this body needs {} bytes of memory, and inputs have {} of "
                               "agent.memory_limit; send smaller bodies",
-                              bytes_ + bytes, account_->capacity()));
+                              bytes_ + bytes + beside, account_->capacity()));
     }
     return fail(ErrorCode::no_space, "no memory for this body now; send it again later");
   }

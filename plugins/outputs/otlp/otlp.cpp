@@ -82,10 +82,6 @@ void OtlpOutput::append(const Batch& any, Requests& requests) noexcept {
     return;
   }
   const Signal signal = batch->signal();
-  if (url_of(signal).empty()) {
-    requests.refuse(batch->weight(), "no_endpoint", to_string(signal));
-    return;
-  }
   idle_.used();
   const uint64_t shards = context_.shards();
   for (uint32_t from = 0; from < batch->size;) {

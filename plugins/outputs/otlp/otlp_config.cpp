@@ -63,6 +63,16 @@ std::string OtlpOutputConfig::url_of(Signal signal) const {
   return url.append(common::otlp::http_path(signal));
 }
 
+std::vector<Signal> OtlpOutputConfig::carries() const {
+  std::vector<Signal> signals;
+  for (const Signal signal : {Signal::traces, Signal::logs, Signal::metrics}) {
+    if (!url_of(signal).empty()) {
+      signals.push_back(signal);
+    }
+  }
+  return signals;
+}
+
 void OtlpOutputConfig::validate(const ConfigValue& at, ConfigContext& context) const {
   if (std::string wrong = complaint(http); !wrong.empty()) {
     context.fail(at, std::move(wrong));

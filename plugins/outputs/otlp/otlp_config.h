@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tailrace/batch.h"
 #include "tailrace/config_schema.h"
@@ -30,6 +31,8 @@ struct OtlpOutputConfig {
   /// Where a signal goes; "" when the config does not say.
   std::string url_of(Signal signal) const;
   void validate(const ConfigValue& at, ConfigContext& context) const;
+  /// The signals that have an endpoint.
+  std::vector<Signal> carries() const;
 
  private:
   void validate_grpc(const ConfigValue& at, ConfigContext& context) const;

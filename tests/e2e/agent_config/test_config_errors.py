@@ -196,6 +196,12 @@ def test_a_pipeline_of_otlp_needs_no_more_than_its_name(tmp_path):
      ["http.tls.key_file", "cannot read /no/such"]),
     ("type: otlp, protocol: grpc, endpoint: \"http://tempo:4317\"", "type: debug", (6, 17),
      ['did you mean "stdout"']),
+    ("outputs:\n", "processors:\n  b: {type: batch}\noutputs:\n", (6, 13),
+     ["outputs gather batches"]),
+    ("outputs:\n", "processors:\n  m: {type: memory_limiter}\noutputs:\n", (6, 13),
+     ["agent.memory_limit"]),
+    ("endpoint: \"http", "logs_endpoint: \"http", (8, 3),
+     ["called traces", "could only carry logs", "tempo takes logs"]),
     ("type: otlp, protocol: grpc, endpoint: \"http://tempo:4317\"", "type: stdout", (8, 3),
      ["called traces", "could only carry logs", "tempo takes logs", "signal: logs"]),
 ])
