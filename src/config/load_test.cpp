@@ -247,7 +247,7 @@ TEST_CASE("Pipelines: an output may take fewer signals than others of its type")
   CHECK(errors_of(text("logs_to: x, traces_to: x", "p: {signal: traces")) == Lines{});
   CHECK(errors_of(text("logs_to: x, traces_to: x", "traces: {signal: traces")) == Lines{});
   CHECK(errors_of(text("logs_to: x", "p: {signal: metrics")) ==
-        Lines{"4:41 pipelines.p.outputs[0]: \"o\" (type switch) takes logs, and this pipeline "
+        Lines{"4:47 pipelines.p.outputs[0]: \"o\" (type switch) takes logs, and this pipeline "
               "carries metrics"});
   CHECK(errors_of(text("logs_to: x", "traces: {processors: []")) ==
         Lines{"4:3 pipelines.traces: it is called traces, and could only carry logs: h gives logs "

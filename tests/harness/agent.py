@@ -1,8 +1,10 @@
 """The agent under test as a process."""
+import contextlib
 import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import urllib.error
 import urllib.request
@@ -177,6 +179,15 @@ class Agent:
         return cpu_seconds(self.process.pid)
 
     # The ledger
+
+    def state_stats(self):
+        """Of each file in the state directory. One that goes meanwhile (a new checkpoint takes the
+        old one's name) is left out."""
+        stats = []
+        for path in self.state_dir.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                stats.append(path.stat())
+        return [each for each in stats if stat.S_ISREG(each.st_mode)]
 
     def ledger(self):
         return self.api("/api/v1/ledger")
