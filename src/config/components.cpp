@@ -82,7 +82,7 @@ const PluginDescriptor* find_plugin(ComponentKind kind, const ConfigValue& compo
     }
   }
   if (found == nullptr) {
-    if (kind == ComponentKind::processor) {
+    if (hint.empty() && kind == ComponentKind::processor) {
       hint = why_not_needed(type->scalar);
     }
     if (hint.empty() && !type->secret) {

@@ -234,6 +234,16 @@ TEST_CASE("Pipelines: the signal follows from inputs and outputs, or is said") {
               "you mean \"logs\"?"});
 }
 
+TEST_CASE("Components: a type of another kind, or one that nobody needs here") {
+  const auto hint = [](std::string_view type) {
+    const auto lines = errors_of(fmt::format("processors: {{p: {{type: {}}}}}\n{}", type, kGood));
+    return lines.empty() ? std::string() : lines[0].substr(lines[0].find("; ") + 2);
+  };
+  CHECK(hint("sink") == "sink is an output type");
+  CHECK(hint("batch").find("outputs gather batches by themselves") != std::string::npos);
+  CHECK(hint("memory_limiter").find("agent.memory_limit") != std::string::npos);
+}
+
 TEST_CASE("Pipelines: an output may take fewer signals than others of its type") {
   const auto text = [](std::string_view options, std::string_view pipeline) {
     return fmt::format(
