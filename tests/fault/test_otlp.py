@@ -125,6 +125,13 @@ def assert_all_arrived(server, agent, clients):
     assert not clients.errors and not server.complaints
 
 
+def recover(server, agent):
+    """All is well again, and clients get on for a while."""
+    server.heal()
+    agent.wait_ready()
+    pause(1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_thirty_kills_with_load(agents, way, server, lanes):
@@ -138,9 +145,7 @@ def test_thirty_kills_with_load(agents, way, server, lanes):
             pause(rng.uniform(0.05, 0.6))
             agent.kill()
             agent.start(ready=False)
-        server.heal()
-        agent.wait_ready()
-        pause(1)
+        recover(server, agent)
     assert_all_arrived(server, agent, clients)
 
 
@@ -159,9 +164,7 @@ def test_what_was_accepted_outlives_a_stop_with_load(agents, way, server):
             pause(0.5)
             agent.stop()
             agent.start(ready=False)
-        server.heal()
-        agent.wait_ready()
-        pause(1)
+        recover(server, agent)
     assert_all_arrived(server, agent, clients)
 
 
